@@ -1,0 +1,106 @@
+//! The command line (contract §8): each command is a few lines that hand over to a room.
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
+use kangyang::config::Settings;
+use kangyang::models::{Pin, pin};
+use kangyang::table::Format;
+use std::path::PathBuf;
+
+/// Event-sourced completion figures for a city's training plan: Kafka to a Parquet lake to SQL, every figure exact and reproducible.
+#[derive(Parser, Debug)]
+#[command(name = "kangyang", version, max_term_width = 110, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub settings: Settings,
+    /// How results are printed
+    #[arg(long, global = true, env = "KANGYANG_FORMAT", value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// The whole path on an embedded broker: events, lake, marts, a report; compares every figure with the generator's own count
+    Demo {
+        /// The generator's seed
+        #[arg(long, env = "KANGYANG_SEED", default_value_t = 1)]
+        seed: u64,
+        /// About how many trainees
+        #[arg(long, env = "KANGYANG_TRAINEES", default_value_t = 9000)]
+        trainees: usize,
+    },
+    /// The three topics
+    #[command(subcommand)]
+    Topics(Topics),
+    /// The allocation table
+    #[command(subcommand)]
+    Targets(Targets),
+    /// Events, one JSON object a line → validated → Kafka
+    Produce {
+        /// The file, or - for standard input
+        file: PathBuf,
+        /// Sends nothing if any line is bad
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Kafka → lake, exactly once; runs until stopped
+    Ingest {
+        /// Ends at the log's end as it is at the start; takes all partitions, without the group
+        #[arg(long)]
+        until_caught_up: bool,
+        /// Goes on where the log no longer has messages that were not read; they are listed in rejects
+        #[arg(long)]
+        accept_loss: bool,
+    },
+    /// SQL models → marts, whatever the checks say
+    Build(At),
+    /// The assertions: a table of what fails
+    Check(At),
+    /// Builds to the side, checks, publishes; a failed check publishes nothing
+    Report {
+        /// A month such as 2021-06, or a year
+        #[arg(long)]
+        period: String,
+        #[command(flatten)]
+        at: At,
+        /// Publishes though later events may still fall before the as-of date
+        #[arg(long)]
+        provisional: bool,
+    },
+    /// Merges the lake's small files, beside ingest and readers
+    Compact,
+    /// Ad-hoc SQL on events, models and marts
+    Sql {
+        /// The query
+        query: Option<String>,
+        /// A file with the query
+        #[arg(short, long, conflicts_with = "query")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Topics {
+    /// Makes those that are missing, checks the settings of all
+    Create,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Targets {
+    /// An allocation table (CSV) → target_set events; refuses one whose sums differ from its control row
+    Load { file: PathBuf },
+}
+
+/// How far the lake is read.
+#[derive(Args, Debug, Clone, Default)]
+pub struct At {
+    /// As known at this instant, such as 2021-07-05T18:00:00+08:00
+    #[arg(long, value_parser = pin::instant, value_name = "INSTANT")]
+    pub as_of: Option<DateTime<Utc>>,
+    /// As of this pin: topic/partition=offset,…
+    #[arg(long, conflicts_with = "as_of")]
+    pub pin: Option<Pin>,
+}

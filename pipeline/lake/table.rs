@@ -1,0 +1,214 @@
+//! One Delta table and the one way to commit to it: files and positions together, from the very snapshot whose positions were checked.
+use crate::error::{Context, Error, Result};
+use arrow::datatypes::Schema;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::transaction::{CommitBuilder, CommitConflictError, CommitProperties, TransactionError};
+use deltalake::kernel::{Action, Add, Remove, StructType, Transaction};
+use deltalake::protocol::{DeltaOperation, OutputMode};
+use deltalake::{DeltaTable, DeltaTableError};
+use object_store::ObjectStore;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use url::Url;
+
+/// A Delta table as of one version, and the application transactions known of that version.
+pub struct Table {
+    inner: DeltaTable,
+    url: Url,
+    known: HashMap<String, Option<i64>>,
+}
+
+/// How a commit ended.
+pub enum Outcome {
+    /// It is version so-and-so.
+    Landed(u64),
+    /// Somebody else committed in between, or the end is unknown: refresh, look at the positions, decide again.
+    Unsure(String),
+}
+
+/// The reading side of a table's one live file.
+#[derive(Clone, Debug)]
+pub struct LiveFile {
+    /// As the log names it: path below the table, size, statistics.
+    pub add: Add,
+    /// What takes it out again.
+    pub remove: Remove,
+}
+
+impl Table {
+    /// Opens a table, making it if need be, and adds missing columns.
+    pub async fn create(url: Url, schema: &Schema, settings: &[(&str, &str)]) -> Result<Table> {
+        let name = url.to_string();
+        if let Some(dir) = local(&url) {
+            std::fs::create_dir_all(&dir).context(|| format!("folder {} can't be made", dir.display()))?;
+            mend(&dir.join("_delta_log"))?;
+        }
+        let struct_type: StructType = schema.try_into_kernel().context(|| format!("table {name}: its columns don't suit Delta"))?;
+        let table = DeltaTable::try_from_url(url.clone()).await.context(|| format!("table {name} can't be opened"))?;
+        if table.version().is_none() {
+            let mut configuration = vec![
+                ("delta.appendOnly".to_owned(), Some("true".to_owned())),
+                ("delta.checkpointInterval".to_owned(), Some("50".to_owned())),
+                ("delta.enableExpiredLogCleanup".to_owned(), Some("false".to_owned())),
+            ];
+            configuration.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned()))));
+            let made = table.create().with_columns(struct_type.fields().cloned()).with_configuration(configuration).with_raise_if_key_not_exists(false).await;
+            // Another process may make it at the same moment: whoever loses opens the winner's.
+            if let Err(e) = made
+                && Table::open(url.clone()).await.is_err()
+            {
+                return Err(Error::new(format!("table {name} can't be made")).detail(e));
+            }
+        }
+        let mut table = Table::open(url).await?;
+        let have = table.inner.snapshot().context(|| format!("table {name} can't be read"))?.schema();
+        let missing: Vec<_> = struct_type.fields().filter(|f| have.field(f.name()).is_none()).cloned().collect();
+        if !missing.is_empty() {
+            let inner = table.inner.clone();
+            let changed = inner.add_columns().with_fields(missing).await.context(|| format!("table {name}: columns can't be added"))?;
+            table.inner = changed;
+        }
+        Ok(table)
+    }
+
+    /// Opens a table. Error: there is none.
+    pub async fn open(url: Url) -> Result<Table> {
+        let inner = deltalake::open_table(url.clone()).await.context(|| format!("table {url} can't be opened"))?;
+        Ok(Table { inner, url, known: HashMap::new() })
+    }
+
+    /// The version that this is a view of.
+    pub fn version(&self) -> u64 {
+        self.inner.version().unwrap_or_default() as u64
+    }
+
+    /// The object store below the table's folder.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        self.inner.log_store().object_store(None)
+    }
+
+    /// The table's folder on this machine, if it is on this machine.
+    pub fn dir(&self) -> Option<PathBuf> {
+        local(&self.url)
+    }
+
+    /// The table's address.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// A property of the table.
+    pub fn setting(&self, key: &str) -> Option<String> {
+        self.inner.snapshot().ok()?.metadata().configuration().get(key).cloned()
+    }
+
+    /// Moves to the newest version.
+    pub async fn refresh(&mut self) -> Result<()> {
+        let before = self.inner.version();
+        self.inner.update_incremental(None).await.context(|| format!("table {} can't be read", self.url))?;
+        if self.inner.version() != before {
+            self.known.clear();
+        }
+        Ok(())
+    }
+
+    /// An application transaction's version in this very snapshot.
+    pub async fn transaction(&mut self, app: &str) -> Result<Option<i64>> {
+        if let Some(v) = self.known.get(app) {
+            return Ok(*v);
+        }
+        let snapshot = self.inner.snapshot().context(|| format!("table {} can't be read", self.url))?;
+        let log = self.inner.log_store();
+        let v = snapshot.transaction_version(log.as_ref(), app).await.context(|| format!("table {}: position {app} can't be read", self.url))?;
+        self.known.insert(app.to_owned(), v);
+        Ok(v)
+    }
+
+    /// The files that make up this version.
+    pub fn files(&self) -> Result<Vec<LiveFile>> {
+        let snapshot = self.inner.snapshot().context(|| format!("table {} can't be read", self.url))?;
+        Ok(snapshot.log_data().iter().map(|f| LiveFile { add: f.add_action(), remove: f.remove_action(false) }).collect())
+    }
+
+    /// Appends files and moves positions in one commit on this snapshot. The caller has read those positions from this snapshot.
+    pub async fn append(&mut self, files: Vec<Add>, moves: &[(String, i64)]) -> Result<Outcome> {
+        let now = now_ms();
+        let transactions = moves.iter().map(|(app, v)| Transaction::new_with_last_update(app, *v, Some(now))).collect();
+        let properties = CommitProperties::default().with_application_transactions(transactions).with_cleanup_expired_logs(Some(false));
+        let operation = DeltaOperation::StreamingUpdate { output_mode: OutputMode::Append, query_id: "ingest".into(), epoch_id: 0 };
+        self.commit(files.into_iter().map(Action::Add).collect(), properties, operation, moves).await
+    }
+
+    /// Swaps files for one that holds the same rows: only if nobody committed since this snapshot.
+    pub async fn swap(&mut self, out: Vec<Remove>, into: Vec<Add>) -> Result<Outcome> {
+        let actions = out.into_iter().map(Action::Remove).chain(into.into_iter().map(Action::Add)).collect();
+        let properties = CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false));
+        self.commit(actions, properties, DeltaOperation::Optimize { predicate: None, target_size: 1 << 28 }, &[]).await
+    }
+
+    async fn commit(&mut self, actions: Vec<Action>, properties: CommitProperties, operation: DeltaOperation, moves: &[(String, i64)]) -> Result<Outcome> {
+        let base = self.version();
+        let snapshot = self.inner.snapshot().context(|| format!("table {} can't be read", self.url))?;
+        let done = CommitBuilder::from(properties).with_actions(actions).build(Some(snapshot), self.inner.log_store(), operation).await;
+        match done {
+            Ok(c) => {
+                let version = c.version() as u64;
+                if let Some(dir) = self.dir() {
+                    sync(&dir.join("_delta_log").join(format!("{version:020}.json")))?;
+                }
+                if c.metrics.new_checkpoint_created {
+                    // Commit latency grows with the log behind a snapshot; one opened anew begins at the checkpoint.
+                    self.inner = deltalake::open_table(self.url.clone()).await.context(|| format!("table {} can't be opened", self.url))?;
+                    self.known.clear();
+                } else {
+                    self.inner.state = Some(c.snapshot());
+                    if version == base + 1 {
+                        self.known.extend(moves.iter().map(|(app, v)| (app.clone(), Some(*v))));
+                    } else {
+                        self.known.clear();
+                    }
+                }
+                Ok(Outcome::Landed(version))
+            }
+            Err(DeltaTableError::Transaction { source: TransactionError::CommitConflict(CommitConflictError::ConcurrentTransaction) }) => {
+                Ok(Outcome::Unsure("another process moved one of the positions".into()))
+            }
+            Err(e) => Ok(Outcome::Unsure(e.to_string())),
+        }
+    }
+}
+
+/// Milliseconds UTC by this machine's clock: for the table's own records, never for a figure.
+pub fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+/// The folder behind a `file://` address.
+pub fn local(url: &Url) -> Option<PathBuf> {
+    (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten()
+}
+
+/// Makes a file and its name last through a loss of power: the object store's local writes do not.
+pub fn sync(file: &Path) -> Result<()> {
+    let flush = |p: &Path| std::fs::File::open(p).and_then(|f| f.sync_all());
+    flush(file).context(|| format!("file {} can't be flushed to disk", file.display()))?;
+    let dir = file.parent().unwrap_or(file);
+    flush(dir).context(|| format!("folder {} can't be flushed to disk", dir.display()))
+}
+
+/// Takes away a last commit that a loss of power left torn. Nothing rests on it: its messages are read again from the position before it.
+fn mend(log: &Path) -> Result<()> {
+    let Ok(list) = std::fs::read_dir(log) else { return Ok(()) };
+    let commits = list.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|x| x == "json") && p.file_stem().is_some_and(|s| s.len() == 20));
+    let Some(last) = commits.max() else { return Ok(()) };
+    let text = std::fs::read(&last).context(|| format!("file {} can't be read", last.display()))?;
+    let whole = text.ends_with(b"}") || text.ends_with(b"}\n");
+    let sound = whole && text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).all(|l| serde_json::from_slice::<serde::de::IgnoredAny>(l).is_ok());
+    if !sound {
+        let aside = last.with_extension("json.torn");
+        tracing::warn!(file = %last.display(), "the lake's last commit is torn, as after a loss of power: it is set aside and its messages are read again");
+        std::fs::rename(&last, &aside).context(|| format!("file {} can't be renamed", last.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! The three topics as contract §1 wants them: made, and held to it before anything is read.
+use super::Log;
+use crate::contract::Topic;
+use crate::error::{Context, Error, Result};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::types::RDKafkaErrorCode;
+use std::time::Duration;
+
+/// Partitions of a new topic; the count never changes afterwards, since a subject's events must stay in one.
+pub const PARTITIONS: i32 = 6;
+
+/// Settings that the figures rest on: the broker's own clock stamps, nothing is compacted or aged out, no unclean leader drops a tail.
+const SETTINGS: [(&str, &str); 4] =
+    [("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "delete"), ("retention.ms", "-1"), ("unclean.leader.election.enable", "false")];
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn admin(log: &Log) -> Result<AdminClient<DefaultClientContext>> {
+    log.client(&[], &[]).create().context(|| "Kafka client can't be made".into())
+}
+
+/// Makes the topics that are missing; returns the names of those made. Existing ones are checked, not changed.
+pub async fn create(log: &Log) -> Result<Vec<String>> {
+    let admin = admin(log)?;
+    let mut made = vec![];
+    for topic in Topic::ALL {
+        let name = log.topic(topic);
+        let new = SETTINGS.iter().fold(NewTopic::new(&name, PARTITIONS, TopicReplication::Fixed(-1)), |t, (k, v)| t.set(k, v));
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
+        let answer = admin.create_topics(&[new], &options).await.context(|| format!("topic {name} can't be made"))?;
+        match answer.into_iter().next() {
+            Some(Ok(_)) => made.push(name),
+            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {}
+            Some(Err((_, code))) => return Err(Error::new(format!("topic {name} can't be made")).detail(code)),
+            None => return Err(Error::new(format!("topic {name} can't be made")).detail("the broker did not answer")),
+        }
+    }
+    verify(log).await?;
+    Ok(made)
+}
+
+/// Refuses topics set otherwise than contract §1, and names the setting. The embedded broker can't be asked.
+pub async fn verify(log: &Log) -> Result<()> {
+    if log.embedded {
+        return Ok(());
+    }
+    let admin = admin(log)?;
+    let names: Vec<String> = Topic::ALL.iter().map(|t| log.topic(*t)).collect();
+    let resources: Vec<ResourceSpecifier<'_>> = names.iter().map(|n| ResourceSpecifier::Topic(n)).collect();
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+    let answers = admin.describe_configs(&resources, &options).await.context(|| "topics' settings can't be read".into())?;
+    for (name, answer) in names.iter().zip(answers) {
+        let config = answer.map_err(|code| {
+            let hint = if code == RDKafkaErrorCode::UnknownTopicOrPartition { "make it with: kangyang topics create" } else { "see the broker's log" };
+            Error::new(format!("topic {name}: its settings can't be read")).detail(code).hint(hint)
+        })?;
+        let found = config.entry_map();
+        for (key, want) in SETTINGS {
+            let is = found.get(key).and_then(|e| e.value.as_deref()).unwrap_or("unset");
+            if is != want {
+                let why = if key == "message.timestamp.type" { "an as-of date needs the broker's own clock" } else { "nothing may be lost" };
+                let hint = format!("{why}: kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {key}={want}");
+                return Err(Error::new(format!("topic {name}: {key} is {is}, must be {want}")).hint(hint));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many partitions each topic has. Error: a topic is missing.
+pub fn partitions<C: rdkafka::consumer::ConsumerContext>(log: &Log, client: &impl rdkafka::consumer::Consumer<C>) -> Result<Vec<(Topic, i32)>> {
+    Topic::ALL
+        .iter()
+        .map(|topic| {
+            let name = log.topic(*topic);
+            let meta = client.fetch_metadata(Some(&name), PATIENCE).context(|| format!("topic {name}: the broker does not answer"))?;
+            let found = meta.topics().iter().find(|t| t.name() == name).filter(|t| t.error().is_none() && !t.partitions().is_empty());
+            let found = found.ok_or_else(|| Error::new(format!("topic {name} is missing")).hint("make it with: kangyang topics create"))?;
+            Ok((*topic, found.partitions().len() as i32))
+        })
+        .collect()
+}

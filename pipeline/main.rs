@@ -1,0 +1,230 @@
+//! The binary: reads the settings, opens the rooms, and turns what they say into exit codes (contract §8).
+mod cli;
+
+use clap::{CommandFactory, FromArgMatches};
+use cli::{At, Cli, Command, Targets, Topics};
+use kangyang::config::{self, Settings};
+use kangyang::contract::Contract;
+use kangyang::error::{Context, Error, Exit, Result};
+use kangyang::lake::{Lake, ingest, maintain};
+use kangyang::log::{Log, produce, targets, topics};
+use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
+use kangyang::table::{self, Format};
+use kangyang::tree::Tree;
+use kangyang::{demo, reports, telemetry};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    telemetry::logs();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("kangyang: {e}");
+            ExitCode::from(e.exit().code())
+        }
+    }
+}
+
+
+fn config_path() -> Option<PathBuf> {
+    let mut args = std::env::args_os().skip(1);
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        if text == "--config" {
+            return args.next().map(PathBuf::from);
+        }
+        if let Some(path) = text.strip_prefix("--config=") {
+            return Some(PathBuf::from(path));
+        }
+    }
+    std::env::var_os("KANGYANG_CONFIG").map(PathBuf::from)
+}
+
+fn parse() -> Result<Cli, ExitCode> {
+    let usage = |e: Error| {
+        eprintln!("kangyang: {e}");
+        ExitCode::from(Exit::Usage.code())
+    };
+    let named = config_path();
+    let path = named.clone().unwrap_or_else(|| PathBuf::from("./kangyang.toml"));
+    let file = config::read(&path, named.is_some()).map_err(usage)?;
+    let command = file.apply(Cli::command(), &path).map_err(usage)?;
+    let shown = |e: clap::Error| {
+        let _ = e.print();
+        ExitCode::from(if e.use_stderr() { Exit::Usage.code() } else { 0 })
+    };
+    let matches = command.try_get_matches().map_err(shown)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(shown)?;
+    cli.settings.kafka = file.kafka;
+    Ok(cli)
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context(|| "threads can't be started".into())?;
+    let settings = cli.settings;
+    let schemas = Tree::schemas(settings.schemas.as_deref())?;
+    let contract = Arc::new(Contract::compile(&schemas)?);
+    if let Some(addr) = settings.metrics_addr {
+        let _inside = runtime.enter();
+        telemetry::serve(addr)?;
+    }
+    let stop = stop_on_signal(&runtime);
+    match cli.command {
+        Command::Demo { seed, trainees } => demo::run(&settings, contract, &schemas, runtime.handle(), demo::Size { seed, trainees }),
+        Command::Topics(Topics::Create) => {
+            let made = runtime.block_on(topics::create(&Log::new(&settings)?))?;
+            println!("{}", if made.is_empty() { "all topics were there, as they must be".into() } else { format!("made {}", made.join(", ")) });
+            Ok(())
+        }
+        Command::Targets(Targets::Load { file }) => {
+            let sent = targets::load(&Log::new(&settings)?, contract, &file)?;
+            println!("{sent} targets sent");
+            Ok(())
+        }
+        Command::Produce { file, strict } => {
+            let counts = produce::file(&Log::new(&settings)?, contract, &file, strict)?;
+            println!("{} events sent, {} lines refused", counts.sent, counts.refused);
+            if counts.refused > 0 { Err(Error::refused(format!("{} lines were refused", counts.refused))) } else { Ok(()) }
+        }
+        Command::Ingest { until_caught_up, accept_loss } => {
+            let log = Log::new(&settings)?;
+            let root = config::folder(settings.data())?;
+            let lake = runtime.block_on(Lake::create(&root, &contract, &settings.topic_prefix))?;
+            let options = ingest::Options {
+                group: settings.group.clone(),
+                interval: settings.commit_interval,
+                bytes: settings.commit_bytes,
+                until_caught_up,
+                accept_loss,
+                stop,
+            };
+            let s = ingest::ingest(&log, contract, lake, runtime.handle(), options)?;
+            println!("{} messages read, {} events and {} rejects committed in {} commits", s.messages, s.rows, s.rejects, s.commits);
+            Ok(())
+        }
+        Command::Compact => runtime.block_on(async {
+            let root = existing(&settings)?;
+            let mut lake = Lake::open(&root).await?;
+            let done = maintain::compact(&mut lake).await?;
+            println!("{} files became {}, {} rows", done.files.0, done.files.1, done.rows);
+            Ok(())
+        }),
+        Command::Build(at) => runtime.block_on(async {
+            let root = existing(&settings)?;
+            let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
+            let dir = root.join("marts");
+            let built = marts::build(&mut engine, &dir).await?;
+            marts::note(&dir, &pinned, &built)?;
+            for b in &built {
+                println!("{}/{}.parquet: {} rows", settings.data().trim_end_matches('/').to_owned() + "/marts", b.name, b.rows);
+            }
+            Ok(())
+        }),
+        Command::Check(at) => runtime.block_on(async {
+            let root = existing(&settings)?;
+            let (mut engine, _) = open(&settings, &contract, &root, &at).await?;
+            let bad = engine.checks().await?;
+            for (model, answer) in &bad {
+                println!("{}: {}", model.name, model.sentence);
+                show(cli.format, &answer.schema, &answer.batches)?;
+            }
+            if bad.is_empty() {
+                println!("all checks hold");
+                return Ok(());
+            }
+            Err(Error::refused(format!("{} checks do not hold", bad.len())))
+        }),
+        Command::Report { period, at, provisional } => runtime.block_on(async {
+            let root = existing(&settings)?;
+            let queries = Tree::queries(settings.queries.as_deref())?;
+            let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
+            if pinned.provisional && !provisional {
+                let hint = "let ingest see the log's end a minute after the as-of date, or publish with --provisional";
+                return Err(Error::new("report would be provisional: events before the as-of date may still be missing").hint(hint));
+            }
+            let plan = plan(&settings, &mut engine).await?;
+            let period = Period::new(&plan, &period)?;
+            let request = reports::Request { period: &period, pinned: &pinned, contract: &contract, schemas: &schemas, queries: &queries, root: &root };
+            let done = reports::publish(&mut engine, &request).await?;
+            println!("{}", done.text);
+            let place = done.dir.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or(done.dir);
+            println!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display());
+            Ok(())
+        }),
+        Command::Sql { query, file, at } => runtime.block_on(async {
+            let sql = match (query, file) {
+                (Some(q), _) => q,
+                (None, Some(f)) => std::fs::read_to_string(&f).context(|| format!("file {} can't be read", f.display()))?,
+                (None, None) => return Err(Error::usage("no query is given").hint("kangyang sql \"SELECT …\", or kangyang sql -f FILE")),
+            };
+            let root = existing(&settings)?;
+            let (mut engine, _) = open(&settings, &contract, &root, &at).await?;
+            let answer = engine.query(&sql).await?;
+            show(cli.format, &answer.schema, &answer.batches)
+        }),
+    }
+}
+
+/// The data root of a command that reads. Error: there is none.
+fn existing(settings: &Settings) -> Result<PathBuf> {
+    let hint = "fill a lake with: kangyang ingest, or see one with: kangyang demo";
+    std::fs::canonicalize(settings.data()).map_err(|e| Error::new(format!("data root {} can't be found", settings.data())).detail(e).hint(hint))
+}
+
+async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) -> Result<(Engine, Pinned)> {
+    let queries = Tree::queries(settings.queries.as_deref())?;
+    let mut lake = Lake::open(root).await?;
+    let pinned = match (&at.pin, at.as_of) {
+        (Some(pin), _) => pin.clone().checked(&mut lake).await?,
+        (None, Some(t)) => Pin::as_of(&mut lake, &contract.lake_schema(), t).await?,
+        (None, None) => Pin::newest(&mut lake).await?,
+    };
+    let memory = settings.memory_limit.unwrap_or_else(config::half_of_memory);
+    let engine = Engine::open(&Opening { lake: &lake, contract, queries: &queries, pinned: &pinned, memory, scratch: root }).await?;
+    if pinned.provisional {
+        eprintln!("kangyang: provisional: the log's end was not seen a minute after the as-of date, events before it may still be missing");
+    }
+    Ok((engine, pinned))
+}
+
+/// `--plan`, or the only one. Error (usage): there are several, or none.
+async fn plan(settings: &Settings, engine: &mut Engine) -> Result<String> {
+    let plans = engine.plans().await?;
+    match (&settings.plan, plans.as_slice()) {
+        (Some(p), all) if all.contains(p) => Ok(p.clone()),
+        (Some(p), all) => Err(Error::usage(format!("there is no plan {p}")).hint(format!("plans with targets: {}", all.join(", ")))),
+        (None, [one]) => Ok(one.clone()),
+        (None, []) => Err(Error::new("no plan has targets").hint("load an allocation table: kangyang targets load FILE.csv")),
+        (None, all) => Err(Error::usage("there is more than one plan").hint(format!("choose with --plan: {}", all.join(", ")))),
+    }
+}
+
+fn show(format: Format, schema: &arrow::datatypes::Schema, batches: &[arrow::array::RecordBatch]) -> Result<()> {
+    table::print(format, schema, batches, &mut std::io::stdout().lock())
+}
+
+/// Set at SIGTERM or Ctrl-C; a second Ctrl-C ends the process.
+fn stop_on_signal(runtime: &tokio::runtime::Runtime) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    runtime.spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        flag.store(true, Ordering::Relaxed);
+        tracing::info!("stopping: what was read is being committed");
+        int.recv().await;
+        std::process::exit(130);
+    });
+    stop
+}

@@ -1,0 +1,431 @@
+//! The one way to open a query session, and to run models in it: held tables for steps that several models share, views for the rest.
+use super::dag::{Dag, Layer, Model, tables};
+use super::pin::Pinned;
+use crate::contract::Contract;
+use crate::error::{Context, Error, Result};
+use crate::lake::scan::Files;
+use crate::lake::write::CREATED_BY;
+use crate::lake::{Lake, rejects_schema};
+use crate::tree::Tree;
+use arrow::array::{ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
+use chrono::NaiveDate;
+use datafusion::datasource::MemTable;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
+use datafusion::logical_expr::{col, lit};
+use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use futures::StreamExt;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The span a report is about: a month or a year of a plan (table `report_period`).
+#[derive(Clone, Debug)]
+pub struct Period {
+    /// The plan.
+    pub plan: String,
+    /// `2021-06` or `2021`.
+    pub name: String,
+    /// The year.
+    pub year: i64,
+    /// The month; 12 for a year.
+    pub month: i64,
+    /// The first day of the month or year.
+    pub first_day: NaiveDate,
+    /// The last day of the month or year.
+    pub last_day: NaiveDate,
+}
+
+impl Period {
+    /// Reads `2021-06` or `2021`.
+    pub fn new(plan: &str, name: &str) -> Result<Period> {
+        let bad = || Error::usage(format!("period {name:?} is no month and no year")).hint("write 2021-06 or 2021");
+        let (year, month) = name.split_once('-').map_or((name, None), |(y, m)| (y, Some(m)));
+        let digits = |t: &str, n: usize| t.len() == n && t.bytes().all(|b| b.is_ascii_digit());
+        if !digits(year, 4) || month.is_some_and(|m| !digits(m, 2)) {
+            return Err(bad());
+        }
+        let year: i32 = year.parse().map_err(|_| bad())?;
+        let first: u32 = month.map_or(Ok(1), str::parse).map_err(|_| bad())?;
+        let last = month.map_or(12, |_| first);
+        let first_day = NaiveDate::from_ymd_opt(year, first, 1).ok_or_else(bad)?;
+        let next = if last == 12 { NaiveDate::from_ymd_opt(year + 1, 1, 1) } else { NaiveDate::from_ymd_opt(year, last + 1, 1) };
+        let last_day = next.and_then(|d| d.pred_opt()).ok_or_else(bad)?;
+        Ok(Period { plan: plan.to_owned(), name: name.to_owned(), year: year.into(), month: last.into(), first_day, last_day })
+    }
+
+    fn batch(period: Option<&Period>) -> Result<RecordBatch> {
+        let text = |f: fn(&Period) -> &str| Arc::new(period.iter().map(|p| Some(f(p))).collect::<StringArray>()) as ArrayRef;
+        let int = |f: fn(&Period) -> i64| Arc::new(period.iter().map(|p| Some(f(p))).collect::<Int64Array>()) as ArrayRef;
+        let day = |f: fn(&Period) -> NaiveDate| Arc::new(period.iter().map(|p| Some(Date32Type::from_naive_date(f(p)))).collect::<Date32Array>()) as ArrayRef;
+        RecordBatch::try_from_iter_with_nullable([
+            ("plan", text(|p| &p.plan), false),
+            ("period", text(|p| &p.name), false),
+            ("year", int(|p| p.year), false),
+            ("month", int(|p| p.month), false),
+            ("first_day", day(|p| p.first_day), false),
+            ("last_day", day(|p| p.last_day), false),
+        ])
+        .context(|| "table report_period can't be built".into())
+    }
+}
+
+/// What a session is opened on.
+pub struct Opening<'a> {
+    /// The lake.
+    pub lake: &'a Lake,
+    /// Event types and reference data.
+    pub contract: &'a Contract,
+    /// The models.
+    pub queries: &'a Tree,
+    /// How far the lake is read.
+    pub pinned: &'a Pinned,
+    /// The most memory in bytes.
+    pub memory: u64,
+    /// Where to spill to.
+    pub scratch: &'a Path,
+}
+
+/// A query session on the lake below a pin, with every model at hand.
+pub struct Engine {
+    session: SessionContext,
+    /// The models.
+    pub dag: Dag,
+    ready: BTreeSet<String>,
+    hold_limit: u64,
+    held_bytes: Arc<AtomicU64>,
+    scratch: Scratch,
+}
+
+/// A folder for what does not fit in memory; it goes with the session.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A model's whole answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows, in the model's order.
+    pub batches: Vec<RecordBatch>,
+}
+
+impl Answer {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// All rows as one batch.
+    pub fn batch(&self) -> Result<RecordBatch> {
+        arrow::compute::concat_batches(&self.schema, &self.batches).context(|| "rows can't be joined".into())
+    }
+}
+
+impl Engine {
+    /// Opens the session. Errors: a model that can't be read, a lake that can't.
+    pub async fn open(o: &Opening<'_>) -> Result<Engine> {
+        let scratch = Scratch(o.scratch.join(format!(".scratch-{}", uuid::Uuid::new_v4())));
+        std::fs::create_dir_all(&scratch.0).context(|| format!("folder {} can't be made", scratch.0.display()))?;
+        let session = session(o.memory, &scratch.0)?;
+        let failed = || "query session can't be opened".to_owned();
+        let mut base: BTreeMap<String, RecordBatch> = o.contract.reference().clone();
+        base.insert("pin".into(), o.pinned.pin.batch()?);
+        base.insert("event_types".into(), o.contract.event_types_batch()?);
+        base.insert("report_period".into(), Period::batch(None)?);
+        for (name, batch) in &base {
+            let table = MemTable::try_new(batch.schema(), vec![vec![batch.clone()]]).context(failed)?;
+            session.register_table(name.as_str(), Arc::new(table)).context(failed)?;
+        }
+        let pin = Some(&o.pinned.pin.0);
+        let events = Files::of_table(&o.lake.events, o.contract.lake_schema(), pin)?;
+        session.register_table("events", Arc::new(events)).context(failed)?;
+        // A range of offsets that crosses the pin ends at it.
+        session.register_table("lake_rejects", Arc::new(Files::of_table(&o.lake.rejects, rejects_schema(), pin)?)).context(failed)?;
+        let rejects = session.sql(REJECTS).await.context(failed)?;
+        session.register_table("rejects", rejects.into_view()).context(failed)?;
+        let mut names: BTreeSet<String> = base.into_keys().chain(["events".to_owned(), "rejects".to_owned()]).collect();
+        for kind in o.contract.types() {
+            let columns: Vec<_> = kind.schema().fields().iter().map(|f| col(f.name())).collect();
+            let frame = session.table("events").await.context(failed)?;
+            let view = frame.filter(col("type").eq(lit(&kind.type_name))).and_then(|f| f.select(columns)).context(failed)?;
+            session.register_table(kind.name.as_str(), view.into_view()).context(failed)?;
+            names.insert(kind.name.clone());
+        }
+        let dag = Dag::read(o.queries, &names)?;
+        Ok(Engine { session, dag, ready: BTreeSet::new(), hold_limit: o.memory / 4, held_bytes: Arc::default(), scratch })
+    }
+
+    /// Sets the span that the models of `reports/` are about.
+    pub fn set_period(&mut self, period: &Period) -> Result<()> {
+        let failed = || "query session can't be changed".to_owned();
+        let batch = Period::batch(Some(period))?;
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).context(failed)?;
+        self.session.deregister_table("report_period").context(failed)?;
+        self.session.register_table("report_period", Arc::new(table)).context(failed)?;
+        Ok(())
+    }
+
+    /// The plans that have targets, bytewise.
+    pub async fn plans(&mut self) -> Result<Vec<String>> {
+        let batch = self.query("SELECT DISTINCT plan FROM target_set_in_force ORDER BY plan").await?.batch()?;
+        Ok(batch.columns().first().map(|c| c.as_string::<i32>().iter().flatten().map(str::to_owned).collect()).unwrap_or_default())
+    }
+
+    /// Makes ready all that the targets read.
+    pub async fn prepare(&mut self, targets: &[String]) -> Result<()> {
+        let needed = self.dag.needed(targets);
+        for name in needed.iter().filter(|n| !targets.contains(n)) {
+            self.provide_among(name, &needed).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes one model ready: held as a table if more than one of `steps` reads it, else a view.
+    pub async fn provide_among(&mut self, name: &str, steps: &[String]) -> Result<()> {
+        if self.ready.contains(name) {
+            return Ok(());
+        }
+        let readers = steps.iter().filter(|n| self.dag.models.get(*n).is_some_and(|m| m.reads.contains(name))).count();
+        self.provide(name, readers > 1).await
+    }
+
+    /// Lets go of models that none of the steps ahead reads. What a view has taken in lives on with the view.
+    pub fn release(&mut self, ahead: &[String]) {
+        let done: Vec<String> = self.ready.iter().filter(|r| !ahead.iter().any(|n| self.dag.models.get(n).is_some_and(|m| m.reads.contains(*r)))).cloned().collect();
+        for name in done {
+            // Marts stay: they are files, and a report reads them.
+            if self.dag.models.get(&name).is_some_and(|m| m.layer == Layer::State) && self.session.deregister_table(name.as_str()).is_ok() {
+                self.ready.remove(&name);
+            }
+        }
+    }
+
+    async fn provide(&mut self, name: &str, hold: bool) -> Result<()> {
+        let model = self.dag.get(name)?.clone();
+        let frame = self.plan(&model).await?;
+        let failed = || format!("model {} can't be run", model.path);
+        if hold {
+            self.hold(&model, frame).await?;
+        } else {
+            self.session.register_table(name, frame.into_view()).context(failed)?;
+        }
+        self.ready.insert(name.to_owned());
+        Ok(())
+    }
+
+    async fn plan(&self, model: &Model) -> Result<DataFrame> {
+        self.session.sql(&model.sql).await.map_err(|e| Error::new(format!("model {}: SQL does not fit its tables", model.path)).detail(brief(&e)))
+    }
+
+    /// Runs a model and keeps its rows: in memory, or beyond the limit in files of the scratch folder.
+    async fn hold(&self, model: &Model, frame: DataFrame) -> Result<()> {
+        let failed = || format!("model {} can't be run", model.path);
+        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+        let streams = frame.execute_stream_partitioned().await.map_err(|e| Error::new(failed()).detail(brief(&e)))?;
+        let tasks: Vec<_> = streams
+            .into_iter()
+            .enumerate()
+            .map(|(i, stream)| {
+                let path = self.scratch.0.join(format!("{}-{i}.parquet", model.name));
+                tokio::spawn(keep(stream, path, self.held_bytes.clone(), self.hold_limit))
+            })
+            .collect();
+        let (mut memory, mut files) = (vec![], vec![]);
+        for task in tasks {
+            match task.await.context(failed)?.map_err(|e| Error::new(failed()).detail(e))? {
+                Kept::Memory(batches) => memory.push(batches),
+                Kept::File(path, rows) => files.push((path, rows)),
+            }
+        }
+        let provider: Arc<dyn datafusion::catalog::TableProvider> = if files.is_empty() {
+            Arc::new(MemTable::try_new(schema, memory).context(failed)?)
+        } else {
+            for (i, batches) in memory.into_iter().enumerate().filter(|(_, b)| !b.is_empty()) {
+                let path = self.scratch.0.join(format!("{}-m{i}.parquet", model.name));
+                let rows = spill(&path, &schema, batches)?;
+                files.push((path, rows));
+            }
+            Arc::new(Files::of_files(&files, schema)?)
+        };
+        self.session.register_table(model.name.as_str(), provider).context(failed)?;
+        Ok(())
+    }
+
+    /// Makes a mart's file known as its table, so that models that read it read the file.
+    pub fn serve(&mut self, name: &str, path: &Path, schema: SchemaRef, rows: usize) -> Result<()> {
+        let failed = || format!("mart {name} can't be read back");
+        self.session.register_table(name, Arc::new(Files::of_files(&[(path.to_owned(), rows)], schema)?)).context(failed)?;
+        self.ready.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// A model's rows as a stream, after `prepare`.
+    pub async fn stream(&self, name: &str) -> Result<SendableRecordBatchStream> {
+        let model = self.dag.get(name)?;
+        let frame = self.plan(model).await?;
+        frame.execute_stream().await.map_err(|e| Error::new(format!("model {} can't be run", model.path)).detail(brief(&e)))
+    }
+
+    /// A model's rows, after `prepare`: for what is small.
+    pub async fn answer(&self, name: &str) -> Result<Answer> {
+        let stream = self.stream(name).await?;
+        collect(stream).await.map_err(|e| Error::new(format!("model {name} can't be run")).detail(e))
+    }
+
+    /// A query of a user: reads whatever it names, changes nothing.
+    pub async fn query(&mut self, sql: &str) -> Result<Answer> {
+        let reads = tables(sql).map_err(|e| Error::new("query can't be read").detail(e))?;
+        let models: Vec<String> = reads.iter().filter(|r| self.dag.models.contains_key(*r)).cloned().collect();
+        let needed = self.dag.needed(&models);
+        for name in &needed {
+            self.provide_among(name, &needed).await?;
+        }
+        let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let failed = |e: datafusion::error::DataFusionError| Error::new("query can't be run").detail(brief(&e));
+        let frame = self.session.sql_with_options(sql, options).await.map_err(failed)?;
+        collect(frame.execute_stream().await.map_err(failed)?).await.map_err(|e| Error::new("query can't be run").detail(e))
+    }
+
+    /// Runs every check; returns those that found bad rows.
+    pub async fn checks(&mut self) -> Result<Vec<(Model, Answer)>> {
+        let names = self.dag.layer(Layer::Checks);
+        self.prepare(&names).await?;
+        let mut bad = vec![];
+        for name in &names {
+            let answer = self.answer(name).await?;
+            if answer.rows() > 0 {
+                bad.push((self.dag.get(name)?.clone(), answer));
+            }
+        }
+        Ok(bad)
+    }
+}
+
+const REJECTS: &str = "
+SELECT r.kafka_topic, r.kafka_partition, r.kafka_offset, least(r.end_offset, pin.kafka_offset) AS end_offset,
+    r.recorded_at, r.size_bytes, r.reason, r.json_path, r.detail
+FROM lake_rejects AS r
+JOIN pin ON pin.kafka_topic = r.kafka_topic AND pin.kafka_partition = r.kafka_partition";
+
+/// The first line of an engine's error: what follows is its own backtrace of plans.
+fn brief(e: &datafusion::error::DataFusionError) -> String {
+    e.strip_backtrace().lines().next().unwrap_or_default().to_owned()
+}
+
+fn session(memory: u64, scratch: &Path) -> Result<SessionContext> {
+    let mut config = SessionConfig::new().with_batch_size(32768).with_information_schema(true);
+    let options = config.options_mut();
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.schema_force_view_types = false;
+    // The small side of a join is collected, the big one never moved between threads.
+    options.optimizer.hash_join_single_partition_threshold = 64 << 20;
+    options.optimizer.hash_join_single_partition_threshold_rows = 4 << 20;
+    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![scratch.to_owned()]));
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new((memory / 10 * 6) as usize)))
+        .with_disk_manager_builder(disk)
+        .build_arc()
+        .context(|| "query session can't be opened".into())?;
+    let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+    Ok(SessionContext::new_with_state(state))
+}
+
+enum Kept {
+    Memory(Vec<RecordBatch>),
+    File(PathBuf, usize),
+}
+
+async fn keep(mut stream: SendableRecordBatchStream, path: PathBuf, held: Arc<AtomicU64>, limit: u64) -> Result<Kept> {
+    let schema = stream.schema();
+    let mut batches = vec![];
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(|e| Error::new(brief(&e)))?;
+        let size = batch.get_array_memory_size() as u64;
+        batches.push(batch);
+        if held.fetch_add(size, Ordering::Relaxed) + size > limit {
+            let given_back: u64 = batches.iter().map(|b| b.get_array_memory_size() as u64).sum();
+            let mut file = SpillFile::create(&path, &schema)?;
+            for batch in batches.drain(..) {
+                file.write(&batch)?;
+            }
+            held.fetch_sub(given_back, Ordering::Relaxed);
+            while let Some(batch) = stream.next().await {
+                file.write(&batch.map_err(|e| Error::new(brief(&e)))?)?;
+            }
+            let rows = file.finish()?;
+            return Ok(Kept::File(path, rows));
+        }
+    }
+    Ok(Kept::Memory(batches))
+}
+
+fn spill(path: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<usize> {
+    let mut file = SpillFile::create(path, schema)?;
+    batches.iter().try_for_each(|b| file.write(b))?;
+    file.finish()
+}
+
+struct SpillFile {
+    writer: ArrowWriter<std::fs::File>,
+    rows: usize,
+}
+
+impl SpillFile {
+    fn create(path: &Path, schema: &SchemaRef) -> Result<SpillFile> {
+        let failed = || format!("file {} can't be written", path.display());
+        let file = std::fs::File::create(path).context(failed)?;
+        let properties = WriterProperties::builder().set_created_by(CREATED_BY.into()).set_compression(Compression::SNAPPY).build();
+        Ok(SpillFile { writer: ArrowWriter::try_new(file, schema.clone(), Some(properties)).context(failed)?, rows: 0 })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows();
+        self.writer.write(batch).context(|| "spill file can't be written".into())
+    }
+
+    fn finish(self) -> Result<usize> {
+        self.writer.close().context(|| "spill file can't be written".into())?;
+        Ok(self.rows)
+    }
+}
+
+/// The types that every reader knows: no views, no dictionaries.
+pub fn plain_schema(schema: &Schema) -> SchemaRef {
+    let plain = |t: &DataType| match t {
+        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
+        DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
+        DataType::Dictionary(_, v) if **v == DataType::Utf8 => DataType::Utf8,
+        t => t.clone(),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(|f| Field::new(f.name(), plain(f.data_type()), f.is_nullable())).collect::<Vec<_>>()))
+}
+
+/// A batch in the plain types.
+pub fn plain(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
+    let columns = columns.collect::<Result<Vec<_>, _>>().context(|| "rows can't be written".into())?;
+    RecordBatch::try_new(schema.clone(), columns).context(|| "rows can't be written".into())
+}
+
+async fn collect(mut stream: SendableRecordBatchStream) -> Result<Answer> {
+    let schema = plain_schema(&stream.schema());
+    let mut batches = vec![];
+    while let Some(batch) = stream.next().await {
+        batches.push(plain(&schema, &batch.map_err(|e| Error::new(brief(&e)))?)?);
+    }
+    Ok(Answer { schema, batches })
+}

@@ -1,0 +1,140 @@
+//! A pin names every topic and partition with an offset: what a figure was computed from (contract §5).
+//!
+//! `--as-of T` is turned into a pin from the lake alone: a broker's own answer would differ where offsets aged out or its clock stepped.
+use crate::error::{Context, Error, Result};
+use crate::lake::scan::Files;
+use crate::lake::{Lake, Partition, end_app, rejects_schema};
+use arrow::array::{AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, SchemaRef};
+use chrono::{DateTime, Utc};
+use datafusion::prelude::SessionContext;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// For each topic and partition the first offset that is not in; topics bytewise, partitions by number.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Pin(pub BTreeMap<Partition, i64>);
+
+/// A pin and how it came about.
+#[derive(Clone, Debug)]
+pub struct Pinned {
+    /// The pin: what is published.
+    pub pin: Pin,
+    /// The instant it was resolved from, if any.
+    pub as_of: Option<DateTime<Utc>>,
+    /// Later events may still fall before the instant.
+    pub provisional: bool,
+}
+
+/// The end of the log must have been seen this long after T, milliseconds, for T to be final.
+const MARGIN: i64 = 60_000;
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, ((topic, partition), offset)) in self.0.iter().enumerate() {
+            write!(f, "{}{topic}/{partition}={offset}", if i > 0 { "," } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Pin {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Pin> {
+        let bad = |part: &str| Error::usage(format!("pin can't be read at {part:?}")).hint("a pin is topic/partition=offset,…, as build.json and manifest.json have it");
+        let mut all = BTreeMap::new();
+        for part in text.split(',') {
+            let (place, offset) = part.split_once('=').ok_or_else(|| bad(part))?;
+            let (topic, partition) = place.rsplit_once('/').ok_or_else(|| bad(part))?;
+            let key = (topic.to_owned(), partition.parse().map_err(|_| bad(part))?);
+            let offset: i64 = offset.parse().ok().filter(|o| *o >= 0).ok_or_else(|| bad(part))?;
+            if all.insert(key, offset).is_some() {
+                return Err(bad(part));
+            }
+        }
+        Ok(Pin(all))
+    }
+}
+
+impl Pin {
+    /// Where the lake stands.
+    pub async fn newest(lake: &mut Lake) -> Result<Pinned> {
+        Ok(Pinned { pin: Pin(lake.positions().await?), as_of: None, provisional: false })
+    }
+
+    /// The same pin, if the lake has all of it. Error: it names other partitions, or offsets that the lake has not reached.
+    pub async fn checked(self, lake: &mut Lake) -> Result<Pinned> {
+        let have = lake.positions().await?;
+        if have.keys().ne(self.0.keys()) {
+            return Err(Error::new("pin names other topics or partitions than the lake has").hint("is it the pin of another lake?"));
+        }
+        for (part, offset) in &self.0 {
+            let at = have.get(part).copied().unwrap_or(0);
+            if *offset > at {
+                let hint = "let ingest catch up first: kangyang ingest --until-caught-up";
+                return Err(Error::new(format!("pin {}/{}={offset} is above the lake, which stands at {at}", part.0, part.1)).hint(hint));
+            }
+        }
+        Ok(Pinned { pin: self, as_of: None, provisional: false })
+    }
+
+    /// The pin of an instant: in each partition the smallest offset, accepted or rejected, with append time ≥ T; where there is none, the lake's next
+    /// offset, final only if the log's end was seen at T + 60 s or later.
+    pub async fn as_of(lake: &mut Lake, schema: &SchemaRef, at: DateTime<Utc>) -> Result<Pinned> {
+        let failed = || "as-of date can't be resolved".to_owned();
+        let mut pin = lake.positions().await?;
+        let session = SessionContext::new();
+        session.register_table("events", Arc::new(Files::of_table(&lake.events, schema.clone(), None)?)).context(failed)?;
+        session.register_table("rejects", Arc::new(Files::of_table(&lake.rejects, rejects_schema(), None)?)).context(failed)?;
+        let instant = at.format("%Y-%m-%dT%H:%M:%S%.6fZ");
+        let later = |table: &str| {
+            format!("SELECT kafka_topic, kafka_partition, kafka_offset FROM {table} WHERE recorded_at >= CAST('{instant}' AS TIMESTAMP WITH TIME ZONE)")
+        };
+        let first = format!(
+            "SELECT kafka_topic, kafka_partition, min(kafka_offset) FROM ({} UNION ALL {}) GROUP BY kafka_topic, kafka_partition",
+            later("events"),
+            later("rejects")
+        );
+        let mut found: BTreeMap<Partition, i64> = BTreeMap::new();
+        for batch in session.sql(&first).await.context(failed)?.collect().await.context(failed)? {
+            let topic = arrow::compute::cast(batch.column(0), &DataType::Utf8).context(failed)?;
+            let (partition, offset) = (batch.column(1).as_primitive::<Int32Type>(), batch.column(2).as_primitive::<Int64Type>());
+            for i in 0..batch.num_rows() {
+                found.insert((topic.as_string::<i32>().value(i).to_owned(), partition.value(i)), offset.value(i));
+            }
+        }
+        let mut provisional = false;
+        for (part, position) in &mut pin {
+            match found.get(part) {
+                // The lake may hold rejects above its position for a moment: never beyond it.
+                Some(offset) => *position = (*offset).min(*position),
+                None => {
+                    let seen = lake.events.transaction(&end_app(&part.0, part.1)).await?;
+                    provisional |= seen.is_none_or(|s| s < at.timestamp_millis() + MARGIN);
+                }
+            }
+        }
+        Ok(Pinned { pin: Pin(pin), as_of: Some(at), provisional })
+    }
+
+    /// The pin as the table `pin` that models read.
+    pub fn batch(&self) -> Result<RecordBatch> {
+        let topics: StringArray = self.0.keys().map(|(t, _)| Some(t.as_str())).collect();
+        let partitions: Int32Array = self.0.keys().map(|(_, p)| Some(*p)).collect();
+        let offsets: Int64Array = self.0.values().map(|o| Some(*o)).collect();
+        RecordBatch::try_from_iter_with_nullable([
+            ("kafka_topic", Arc::new(topics) as arrow::array::ArrayRef, false),
+            ("kafka_partition", Arc::new(partitions), false),
+            ("kafka_offset", Arc::new(offsets), false),
+        ])
+        .context(|| "table pin can't be built".into())
+    }
+}
+
+/// An instant of the command line: RFC 3339 with offset.
+pub fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text).map(|t| t.with_timezone(&Utc)).map_err(|_| "an instant like 2021-07-05T18:00:00+08:00 is wanted".into())
+}

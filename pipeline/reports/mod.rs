@@ -1,0 +1,161 @@
+//! Reports: one report is queries and a form; it is built to the side, checked, and only then published, never to be changed.
+pub mod form;
+pub mod manifest;
+pub mod render;
+
+use crate::contract::Contract;
+use crate::error::{Context, Error, Result};
+use crate::lake::table::sync;
+use crate::models::{Engine, Layer, Model, Period, Pinned, marts};
+use crate::tree::Tree;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type};
+use form::{Form, Sheet, Vars};
+use manifest::{FORMAT, Manifest, Output, sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A report that is published: now, or already before.
+pub struct Published {
+    /// `reports/PERIOD/rN`.
+    pub dir: PathBuf,
+    /// False: the same pin, SQL and reference data had been published there before.
+    pub new: bool,
+    /// The tables as a terminal shows them.
+    pub text: String,
+}
+
+/// What a report is made of.
+pub struct Request<'a> {
+    /// The span.
+    pub period: &'a Period,
+    /// How far the lake was read.
+    pub pinned: &'a Pinned,
+    /// Event types and reference data.
+    pub contract: &'a Contract,
+    /// The schemas' files, for the manifest.
+    pub schemas: &'a Tree,
+    /// The models' files and the forms.
+    pub queries: &'a Tree,
+    /// The data root.
+    pub root: &'a Path,
+}
+
+/// A check that found bad rows.
+pub fn failed_checks(bad: &[(Model, crate::models::engine::Answer)]) -> Error {
+    let list = bad.iter().map(|(m, a)| format!("{} ({} rows): {}", m.name, a.rows(), m.sentence)).collect::<Vec<_>>().join("; ");
+    Error::refused(format!("{} checks do not hold", bad.len())).detail(list).hint("see the rows with: kangyang check")
+}
+
+/// Makes a period's tables, checks, and publishes them. Errors: a failed check (exit 3, nothing is published), a form that does not fit.
+pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> {
+    engine.set_period(r.period)?;
+    let bad = engine.checks().await?;
+    if !bad.is_empty() {
+        return Err(failed_checks(&bad));
+    }
+    let names: Vec<String> = engine.dag.layer(Layer::Reports).into_iter().filter(|n| r.queries.files.contains_key(&format!("reports/{n}.toml"))).collect();
+    engine.prepare(&names).await?;
+    let mut manifest = Manifest {
+        format: FORMAT,
+        period: r.period.name.clone(),
+        revision: 0,
+        plan: r.period.plan.clone(),
+        pin: r.pinned.pin.to_string(),
+        as_of: r.pinned.as_of.map(|t| t.to_rfc3339()),
+        provisional: r.pinned.provisional,
+        tool: format!("kangyang {}", env!("CARGO_PKG_VERSION")),
+        queries: digests(r.queries),
+        schemas: digests(r.schemas),
+        outputs: BTreeMap::new(),
+    };
+    let vars = vars(engine, r, &manifest).await?;
+    let labels = labels(r.contract);
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut sheets = vec![];
+    for name in &names {
+        let batch = engine.answer(name).await?.batch()?;
+        files.insert(format!("{name}.parquet"), marts::parquet(&batch.schema(), std::slice::from_ref(&batch))?);
+        files.insert(format!("{name}.csv"), render::csv(&batch, Some(&labels))?);
+        sheets.push(Sheet::new(Form::load(r.queries, name)?, &batch, &vars)?);
+    }
+    files.insert("report.xlsx".into(), render::xlsx(&sheets, &vars)?);
+    files.insert("report.html".into(), render::html(&sheets, &vars)?);
+    manifest.outputs = files.iter().map(|(n, b)| (n.clone(), Output::of(b))).collect();
+    let text = sheets.iter().map(|s| render::terminal(s, &vars)).collect::<Vec<_>>().join("\n");
+    let home = r.root.join("reports").join(&r.period.name);
+    let (dir, new) = put(&home, manifest, &files)?;
+    Ok(Published { dir, new, text })
+}
+
+/// Finds the inputs among the revisions there, else adds the next one, whole in one step.
+fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result<(PathBuf, bool)> {
+    std::fs::create_dir_all(home).context(|| format!("folder {} can't be made", home.display()))?;
+    loop {
+        let mut last = 0;
+        for entry in std::fs::read_dir(home).context(|| format!("folder {} can't be read", home.display()))? {
+            let path = entry.context(|| format!("folder {} can't be read", home.display()))?.path();
+            let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
+            let Some(number) = number else { continue };
+            last = last.max(number);
+            let file = path.join("manifest.json");
+            let bytes = std::fs::read(&file).context(|| format!("file {} can't be read", file.display()))?;
+            if Manifest::from_bytes(&bytes)?.inputs_digest() == manifest.inputs_digest() {
+                return Ok((path, false));
+            }
+        }
+        manifest.revision = last + 1;
+        let aside = home.join(format!(".r{}.{}.part", manifest.revision, uuid::Uuid::new_v4()));
+        std::fs::create_dir(&aside).context(|| format!("folder {} can't be made", aside.display()))?;
+        let all = files.iter().map(|(n, b)| (n.as_str(), b.clone())).chain([("manifest.json", manifest.to_bytes()?)]);
+        for (name, bytes) in all {
+            let path = aside.join(name);
+            std::fs::write(&path, bytes).context(|| format!("file {} can't be written", path.display()))?;
+            sync(&path)?;
+        }
+        let place = home.join(format!("r{}", manifest.revision));
+        match std::fs::rename(&aside, &place) {
+            Ok(()) => {
+                sync(&place.join("manifest.json"))?;
+                return Ok((place, true));
+            }
+            // Another run took this number in between: look again.
+            Err(_) if place.exists() => std::fs::remove_dir_all(&aside).context(|| format!("folder {} can't be removed", aside.display()))?,
+            Err(e) => return Err(Error::new(format!("report can't be put at {}", place.display())).detail(e)),
+        }
+    }
+}
+
+fn digests(tree: &Tree) -> BTreeMap<String, String> {
+    tree.files.iter().map(|(path, text)| (path.clone(), sha256(text.as_bytes()))).collect()
+}
+
+/// A text column of a reference table.
+fn texts<'a>(contract: &'a Contract, table: &str, column: &str) -> Vec<&'a str> {
+    let found = contract.reference().get(table).and_then(|b: &RecordBatch| b.column_by_name(column)).filter(|c| c.data_type() == &DataType::Utf8);
+    found.map(|c| c.as_string::<i32>().iter().map(Option::unwrap_or_default).collect()).unwrap_or_default()
+}
+
+/// Chinese labels of columns, from reference data.
+pub fn labels(contract: &Contract) -> BTreeMap<String, String> {
+    let of = |c| texts(contract, "labels", c).into_iter().map(str::to_owned);
+    of("column").zip(of("label")).collect()
+}
+
+async fn vars(engine: &mut Engine, r: &Request<'_>, manifest: &Manifest) -> Result<Vars> {
+    let mut vars = Vars::new(&r.period.name)?;
+    let first = |column| texts(r.contract, "city", column).first().map(|s| (*s).to_owned()).unwrap_or_default();
+    vars.city = first("city");
+    vars.office = first("office");
+    let years = format!("SELECT min(year), max(year) FROM completion_by_district_year WHERE plan = '{}'", r.period.plan.replace('\'', "''"));
+    let span = engine.query(&years).await?.batch()?;
+    let year = |i: usize| span.columns().get(i).map(|c| c.as_primitive::<Int64Type>()).filter(|c| !c.is_empty() && c.is_valid(0)).map_or(0, |c| c.value(0) as i32);
+    (vars.first_year, vars.last_year) = (year(0), year(1));
+    vars.provisional = manifest.provisional;
+    vars.pin.clone_from(&manifest.pin);
+    vars.inputs = manifest.inputs_digest();
+    let listed = |kind: &str, files: &BTreeMap<String, String>| files.iter().map(|(p, d)| (format!("{kind}/{p}"), d.clone())).collect::<Vec<_>>();
+    vars.digests = listed("queries", &manifest.queries).into_iter().chain(listed("schemas", &manifest.schemas)).collect();
+    vars.assumptions = texts(r.contract, "assumptions", "label").into_iter().map(str::to_owned).collect();
+    Ok(vars)
+}

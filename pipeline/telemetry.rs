@@ -1,0 +1,79 @@
+//! What the program says of itself: log lines on stderr and Prometheus metrics, each event told in one place.
+use crate::error::{Context, Result};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+use std::net::SocketAddr;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// Sends log lines to stderr; `KANGYANG_LOG` filters them (default `info`, the engines' own from `warn` up).
+pub fn logs() {
+    let filter = EnvFilter::try_from_env("KANGYANG_LOG").unwrap_or_else(|_| EnvFilter::new("warn,kangyang=info"));
+    // A second call, as in tests, keeps the first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).with_ansi(false).try_init();
+}
+
+/// Serves the metrics at `addr` until the process ends. Error: the address is taken.
+pub fn serve(addr: SocketAddr) -> Result<()> {
+    metrics_exporter_prometheus::PrometheusBuilder::new()
+        .with_http_listener(addr)
+        .install()
+        .context(|| format!("metrics address {addr} can't be served"))?;
+    describe_counter!("kangyang_messages_total", "messages read from the log");
+    describe_counter!("kangyang_rejects_total", "messages set aside, by reason code");
+    describe_counter!("kangyang_commits_total", "commits of the lake by this process");
+    describe_counter!("kangyang_rows_total", "events committed by this process");
+    describe_counter!("kangyang_lost_segments_total", "segments another process committed first, read again from the lake's position");
+    describe_gauge!("kangyang_lag", "messages between the lake's position and the log's end, by topic and partition");
+    Ok(())
+}
+
+/// One commit of the lake.
+pub struct Commit<'a> {
+    /// The table's new version.
+    pub version: u64,
+    /// Events, rejects and messages' bytes in it.
+    pub rows: usize,
+    /// Messages set aside in it.
+    pub rejects: usize,
+    /// How many partitions it moves.
+    pub partitions: usize,
+    /// Milliseconds for encoding and writing the files.
+    pub encode_ms: u128,
+    /// Milliseconds for the commit itself.
+    pub commit_ms: u128,
+    /// `partition:start..end` of each, by topic.
+    pub ranges: &'a str,
+}
+
+/// Tells of a commit.
+pub fn committed(c: &Commit<'_>) {
+    counter!("kangyang_commits_total").increment(1);
+    counter!("kangyang_rows_total").increment(c.rows as u64);
+    info!(version = c.version, rows = c.rows, rejects = c.rejects, partitions = c.partitions, encode_ms = c.encode_ms, commit_ms = c.commit_ms, ranges = c.ranges, "committed");
+}
+
+/// Tells of a segment that another process committed first.
+pub fn lost(topic: &str, partition: i32, start: i64, end: i64, table: i64) {
+    counter!("kangyang_lost_segments_total").increment(1);
+    warn!(topic, partition, start, end, table, "lost segment: the lake moved on, reading again from its position");
+}
+
+/// Tells of a buffer that was given up uncommitted; its messages are read again by whoever owns the partition.
+pub fn dropped(topic: &str, partition: i32, start: i64, end: i64, why: &str) {
+    info!(topic, partition, start, end, why, "dropped buffer");
+}
+
+/// Counts messages read.
+pub fn received(n: u64) {
+    counter!("kangyang_messages_total").increment(n);
+}
+
+/// Counts a message set aside.
+pub fn rejected(reason: &'static str) {
+    counter!("kangyang_rejects_total", "reason" => reason).increment(1);
+}
+
+/// Tells how far the lake is behind the log.
+pub fn lag(topic: &str, partition: i32, messages: i64) {
+    gauge!("kangyang_lag", "topic" => topic.to_owned(), "partition" => partition.to_string()).set(messages as f64);
+}

@@ -1,0 +1,609 @@
+//! Each offset of the log ends up in the lake exactly once, whatever happens to the processes, the group and the broker in between.
+//!
+//! A real Kafka, real processes, real kills. What must be there is told by the producer's own delivery reports and by reading the
+//! topics with a plain consumer, never by the program itself.
+use super::support::command::{Kangyang, Output, Running, free_port, metric};
+use super::support::kafka::{Broker, Position, TOPIC_SETTINGS, broker, prefix};
+use super::support::{python, root};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const TOPICS: [&str; 3] = ["training", "certification", "administration"];
+
+/// Topic (without prefix), partition, offset.
+type Place = (String, i32, i64);
+
+// ---- the stories
+
+#[test]
+fn kills_lose_nothing_and_double_nothing() {
+    // A full run is KANGYANG_TEST_KILLS=50 and 300,000 events; each kill waits for the group, so the number of kills is what takes time.
+    let kills: usize = setting("KANGYANG_TEST_KILLS", 10);
+    let events: usize = setting("KANGYANG_TEST_EVENTS", if kills >= 50 { 300_000 } else { 60_000 });
+    let mut k = lake("kills");
+    k.set("KANGYANG_COMMIT_INTERVAL", "100ms");
+    k.folder.write("kangyang.toml", "[kafka]\n\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 1000\n");
+    k.ok(["topics", "create"]);
+    k.ok(["targets", "load", allocation().as_str()]);
+    let producer = broker().producer();
+    let topic = topic(&k, "training");
+    let mut members = [0, 1].map(|_| Member::start(&k));
+    let (mut commits, mut losing, mut lost) = (0, 0, 0);
+    let begun = Instant::now();
+    for round in 0..kills {
+        let victim = round % 2;
+        members[victim].process.drain();
+        for i in round * events / kills..(round + 1) * events / kills {
+            let (key, value) = event(i);
+            producer.send(&topic, &key, &value);
+        }
+        members[victim].process.line("a commit of this round", |l| l.contains("committed"));
+        let dead = std::mem::replace(&mut members[victim], Member::start(&k)).kill();
+        commits += dead.commits;
+        losing += usize::from(dead.lost > 0);
+        lost += dead.lost;
+    }
+    let fates = fates(&producer.flush());
+    for m in members {
+        commits += m.stop().commits;
+    }
+    k.ok(["ingest", "--until-caught-up"]);
+    println!(
+        "{events} events, {kills} kills in {:.0} s: {commits} commits, {losing} kills lost a buffer, {lost} messages in them",
+        begun.elapsed().as_secs_f32()
+    );
+    holds_exactly(&k, &fates);
+    k.ok(["build"]);
+    k.ok(["check"]);
+    let refused = k.sql("SELECT reason, count(*) FROM rejects GROUP BY reason ORDER BY reason");
+    let refused: Vec<_> = refused.iter().map(|r| r[0].as_str()).collect();
+    assert_eq!(refused, ["key_not_subject", "not_json", "unknown_code", "unknown_field"]);
+}
+
+#[test]
+fn a_zombie_wakes_to_find_its_partitions_gone() {
+    let mut k = lake("zombie");
+    k.set("KANGYANG_COMMIT_INTERVAL", "100ms");
+    k.folder.write("kangyang.toml", "[kafka]\n\"session.timeout.ms\" = 3000\n\"heartbeat.interval.ms\" = 500\n");
+    k.ok(["topics", "create"]);
+    let (producer, topic) = (broker().producer(), topic(&k, "training"));
+    let mut next = 0;
+    let mut send = |n: usize| {
+        for i in next..next + n {
+            let (key, value) = event(i);
+            producer.send(&topic, &key, &value);
+        }
+        next += n;
+    };
+    let (mut a, mut b) = (Member::start(&k), Member::start(&k));
+    // Both have partitions once both commit.
+    send(3000);
+    a.process.line("a commit", |l| l.contains("committed"));
+    b.process.line("a commit", |l| l.contains("committed"));
+    send(6000);
+    a.process.freeze();
+    // The broker gives the frozen one's partitions away when its session ends.
+    b.process.drain();
+    b.process.line("the other's partitions", |l| l.contains(" assigned") && !l.contains("partitions=0"));
+    send(3000);
+    b.process.line("a commit", |l| l.contains("committed"));
+    a.process.drain();
+    a.process.thaw();
+    // It learns that its session ended, gives up what it held, and works again: no stall.
+    a.process.line("the zombie's partitions taken from it", |l| l.contains("revoked"));
+    a.process.line("new partitions", |l| l.contains(" assigned") && !l.contains("partitions=0"));
+    a.process.drain();
+    send(3000);
+    a.process.line("a commit of the woken one", |l| l.contains("committed"));
+    let fates = fates(&producer.flush());
+    let (a, b) = (a.stop(), b.stop());
+    println!("the zombie gave up {} messages; commits {} and {}", a.lost, a.commits, b.commits);
+    k.ok(["ingest", "--until-caught-up"]);
+    holds_exactly(&k, &fates);
+}
+
+#[test]
+fn aborted_transactions_are_not_in_the_lake_and_do_not_stall_it() {
+    let k = lake("transactions");
+    k.ok(["topics", "create"]);
+    let topic = topic(&k, "training");
+    let producer = broker().transactions(&topic);
+    let mut next = 0;
+    // The last one is aborted: the log then ends in messages that nobody may read.
+    for round in 0..20 {
+        producer.begin();
+        for i in next..next + 50 {
+            let (key, value) = event(i);
+            producer.send(&topic, &key, &value);
+        }
+        next += 50;
+        if round % 2 == 0 {
+            producer.commit();
+        } else {
+            producer.abort();
+        }
+    }
+    let sent = producer.flush();
+    k.ok(["ingest", "--until-caught-up"]);
+    let committed = |i: &usize| (i / 50).is_multiple_of(2);
+    let all = fates(&sent);
+    let wanted = Fates {
+        accepted: all.accepted.iter().filter(|(_, i)| committed(i)).map(|(p, i)| (p.clone(), *i)).collect(),
+        refused: all.refused.iter().filter(|(_, (_, i))| committed(i)).map(|(p, r)| (p.clone(), *r)).collect(),
+    };
+    holds_exactly(&k, &wanted);
+    let absent = k.number("SELECT sum(end_offset - kafka_offset) FROM rejects WHERE reason = 'offsets_absent'");
+    // 500 messages were aborted, and each transaction left a marker in every partition it wrote to.
+    assert!(absent > 500, "{absent} offsets are told as absent");
+    every_offset_is_accounted_for(&k);
+    k.ok(["build"]);
+    k.ok(["check"]);
+    // A second run has nothing to do and says so at once.
+    let before = k.number("SELECT count(*) FROM events");
+    k.ok(["ingest", "--until-caught-up"]);
+    assert_eq!(k.number("SELECT count(*) FROM events"), before);
+}
+
+#[test]
+fn a_topic_set_otherwise_is_refused_by_the_settings_name() {
+    let k = lake("settings");
+    k.ok(["topics", "create"]);
+    let topic = topic(&k, "training");
+    let wrong = [
+        ("message.timestamp.type", "CreateTime"),
+        ("cleanup.policy", "compact"),
+        ("retention.ms", "604800000"),
+        ("unclean.leader.election.enable", "true"),
+    ];
+    for (name, value) in wrong {
+        let settings: Vec<_> = TOPIC_SETTINGS.iter().map(|(n, v)| (*n, if *n == name { value } else { *v })).collect();
+        broker().alter_topic(&topic, &settings);
+        let out = k.run(["ingest", "--until-caught-up"]).exits(1);
+        assert!(out.stderr.contains(&topic) && out.stderr.contains(name) && out.stderr.contains(value), "{out}");
+    }
+    broker().alter_topic(&topic, &TOPIC_SETTINGS);
+    k.ok(["ingest", "--until-caught-up"]);
+    assert_eq!(k.number("SELECT count(*) FROM events"), 0);
+}
+
+#[test]
+fn a_topic_that_is_missing_is_told_with_the_way_to_make_it() {
+    let k = lake("missing");
+    k.run(["ingest", "--until-caught-up"]).exits(1).says("kangyang topics create");
+}
+
+#[test]
+fn a_topic_that_was_made_again_is_refused() {
+    // With as many messages as before, or more, only their content and time tell; with fewer the log ends before the lake does.
+    for (name, again) in [("recreated-same", 100), ("recreated-more", 150), ("recreated-fewer", 10)] {
+        let k = lake(name);
+        k.ok(["topics", "create"]);
+        let topic = topic(&k, "training");
+        let fates = fates(&send(&topic, 0..100));
+        k.ok(["ingest", "--until-caught-up"]);
+        holds_exactly(&k, &fates);
+        broker().delete_topic(&topic);
+        k.ok(["topics", "create"]);
+        send(&topic, 0..again);
+        k.run(["ingest", "--until-caught-up"]).exits(1).says(&topic);
+        let running = k.start(["ingest"]).wait().exits(1);
+        assert!(running.stderr.contains(&topic), "{running}");
+        holds_exactly(&k, &fates);
+    }
+}
+
+#[test]
+fn deleted_records_are_told_and_stop_ingest_unless_accepted() {
+    let k = lake("deleted");
+    k.ok(["topics", "create"]);
+    let topic = topic(&k, "training");
+    let first = send(&topic, 0..300);
+    k.ok(["ingest", "--until-caught-up"]);
+    let second = send(&topic, 300..600);
+    // Ten of one partition that were not read yet.
+    let (partition, from) = second.iter().flatten().min().copied().expect("a delivered message");
+    broker().delete_records(&topic, partition, from + 10);
+    let ranges = "SELECT kafka_partition, kafka_offset, end_offset FROM rejects WHERE reason = 'offsets_lost'";
+    for _ in 0..2 {
+        let out = k.run(["ingest", "--until-caught-up"]).exits(1);
+        assert!(out.stderr.contains(&topic) && out.stderr.contains("--accept-loss"), "{out}");
+    }
+    k.start(["ingest"]).wait().exits(1).says("--accept-loss");
+    k.ok(["ingest", "--until-caught-up", "--accept-loss"]);
+    let lost = [[partition.to_string(), from.to_string(), (from + 10).to_string()]];
+    assert_eq!(k.sql(ranges), lost, "the range is told once");
+    let gone = |p: &Place| p.1 == partition && (from..from + 10).contains(&p.2);
+    let mut left = fates(&first.into_iter().chain(second).collect::<Vec<_>>());
+    left.accepted.retain(|p, _| !gone(p));
+    left.refused.retain(|p, _| !gone(p));
+    holds_exactly(&k, &left);
+    every_offset_is_accounted_for(&k);
+    k.ok(["build"]);
+    k.ok(["check"]);
+    // Once accepted it is the past.
+    k.ok(["ingest", "--until-caught-up"]);
+}
+
+#[test]
+fn records_deleted_before_a_first_start_are_lost_from_offset_zero() {
+    let k = lake("first-start");
+    k.ok(["topics", "create"]);
+    let topic = topic(&k, "training");
+    let sent = send(&topic, 0..200);
+    let partition = sent.iter().flatten().next().expect("a delivered message").0;
+    broker().delete_records(&topic, partition, 5);
+    k.run(["ingest", "--until-caught-up"]).exits(1).says("--accept-loss");
+    k.ok(["ingest", "--until-caught-up", "--accept-loss"]);
+    let lost = k.sql("SELECT kafka_partition, kafka_offset, end_offset FROM rejects WHERE reason = 'offsets_lost'");
+    assert_eq!(lost, [[partition.to_string(), "0".to_owned(), "5".to_owned()]]);
+    every_offset_is_accounted_for(&k);
+}
+
+#[test]
+fn sigterm_commits_what_was_read_and_ends_well() {
+    let mut k = lake("sigterm");
+    // Neither time nor bytes would commit by themselves.
+    k.set("KANGYANG_COMMIT_INTERVAL", "1h");
+    k.ok(["topics", "create"]);
+    let fates = fates(&send(&topic(&k, "training"), 0..1000));
+    let mut m = Member::start(&k);
+    m.process.line("its partitions", |l| l.contains(" assigned") && !l.contains("partitions=0"));
+    m.has_read(1000);
+    let end = m.process.stop().exits(0);
+    assert!(end.stderr.contains("committed"), "{end}");
+    holds_exactly(&k, &fates);
+}
+
+#[test]
+fn a_quiet_topic_is_flushed_by_the_interval() {
+    let mut k = lake("quiet");
+    k.set("KANGYANG_COMMIT_INTERVAL", "500ms");
+    k.ok(["topics", "create"]);
+    let mut m = Member::start(&k);
+    m.process.line("its partitions", |l| l.contains(" assigned") && !l.contains("partitions=0"));
+    m.process.drain();
+    let sent = Instant::now();
+    let fates = fates(&send(&topic(&k, "training"), 0..1));
+    m.process.line("the one event's commit", |l| l.contains("committed") && l.contains("rows=1"));
+    let waited = sent.elapsed();
+    assert!(waited < Duration::from_secs(5), "one event on a quiet topic waited {waited:?} at an interval of 0.5 s");
+    holds_exactly(&k, &fates);
+    m.process.stop().exits(0);
+}
+
+#[test]
+fn compaction_beside_ingest_changes_no_row() {
+    let mut k = lake("compact");
+    k.set("KANGYANG_COMMIT_INTERVAL", "50ms");
+    k.ok(["topics", "create"]);
+    let (producer, topic) = (broker().producer(), topic(&k, "training"));
+    let mut m = Member::start(&k);
+    for round in 0..8 {
+        m.process.drain();
+        for i in round * 1000..(round + 1) * 1000 {
+            let (key, value) = event(i);
+            producer.send(&topic, &key, &value);
+        }
+        m.process.line("a commit", |l| l.contains("committed"));
+        k.ok(["compact"]);
+    }
+    let fates = fates(&producer.flush());
+    m.process.stop().exits(0);
+    k.ok(["ingest", "--until-caught-up"]);
+    holds_exactly(&k, &fates);
+    k.ok(["compact"]);
+    holds_exactly(&k, &fates);
+    // Two at once from one snapshot must not double what they merge.
+    send(&topic, 8000..9000);
+    k.ok(["ingest", "--until-caught-up"]);
+    let before = k.sql("SELECT kafka_partition, count(*), sum(kafka_offset) FROM events GROUP BY kafka_partition ORDER BY kafka_partition");
+    let both = [0, 1].map(|_| k.start(["compact"]));
+    both.into_iter().for_each(|c| drop(c.wait().exits(0)));
+    let after = k.sql("SELECT kafka_partition, count(*), sum(kafka_offset) FROM events GROUP BY kafka_partition ORDER BY kafka_partition");
+    assert_eq!(before, after);
+    let live = python("readers.py").arg("lake").arg(k.data()).output().expect("Python can be started");
+    assert!(live.status.success(), "{}", String::from_utf8_lossy(&live.stderr));
+    let counts: i64 = after.iter().map(|r| r[1].parse::<i64>().expect("a count")).sum();
+    assert!(String::from_utf8_lossy(&live.stdout).starts_with(&format!("events {counts} ")), "{}", String::from_utf8_lossy(&live.stdout));
+}
+
+#[test]
+fn a_broker_that_restarts_is_waited_for() {
+    let own = Broker::start("restarting");
+    let name = prefix("restart");
+    let mut k = Kangyang::on(&own, "restart", &name);
+    k.set("KANGYANG_COMMIT_INTERVAL", "100ms");
+    k.ok(["topics", "create"]);
+    let (producer, topic) = (own.producer(), format!("{name}.training"));
+    let mut m = Member::start(&k);
+    for round in 0..2 {
+        for i in round * 500..(round + 1) * 500 {
+            let (key, value) = event(i);
+            producer.send(&topic, &key, &value);
+        }
+        producer.flush();
+        m.process.line("a commit", |l| l.contains("committed"));
+        m.process.drain();
+        if round == 0 {
+            own.restart();
+        }
+    }
+    m.process.stop().exits(0);
+    k.ok(["ingest", "--until-caught-up"]);
+    let fates = fates(&producer.flush());
+    holds_exactly_on(&own, &k, &fates);
+}
+
+#[test]
+fn a_reader_of_marts_never_meets_a_missing_or_half_file() {
+    // A full run is KANGYANG_TEST_REBUILDS=200.
+    let rebuilds: usize = setting("KANGYANG_TEST_REBUILDS", 15);
+    let k = lake("readers");
+    k.ok(["topics", "create"]);
+    k.ok(["targets", "load", allocation().as_str()]);
+    send(&topic(&k, "training"), 0..2000);
+    k.ok(["ingest", "--until-caught-up"]);
+    k.ok(["build"]);
+    let mut watch = python("readers.py");
+    watch.arg("watch").arg(k.data()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut reader = super::support::spawn(watch).expect("Python can be started");
+    let mut said = BufReader::new(reader.stdout.take().expect("a piped stream"));
+    let mut ready = String::new();
+    said.read_line(&mut ready).expect("the reader says when it reads");
+    for _ in 0..rebuilds {
+        k.ok(["build"]);
+    }
+    drop(reader.stdin.take());
+    let mut summary = String::new();
+    said.read_line(&mut summary).expect("the reader says what it read");
+    let end = reader.wait_with_output().expect("the reader ends");
+    println!("{rebuilds} rebuilds beside {}", summary.trim());
+    assert!(end.status.success(), "{ready}{summary}{}", String::from_utf8_lossy(&end.stderr));
+    let marts = python("readers.py").arg("marts").arg(k.data()).output().expect("Python can be started");
+    assert!(marts.status.success(), "{}", String::from_utf8_lossy(&marts.stderr));
+}
+
+// ---- what is sent, and what must become of it
+
+/// The key and value of event `i`: most complete a trainee, one in 64 files a class, one in twelve is refused for one of four reasons,
+/// and one in fifty tells of the person before again, which the lake takes and the fold judges.
+fn event(i: usize) -> (String, Vec<u8>) {
+    let person = if i % 50 == 49 { i - 1 } else { i };
+    let class = person % 997;
+    let class_id = format!("K{class:05}");
+    let district = format!("JZ{:02}", class % 12 + 1);
+    let (kind, subject, mut data) = if is_filing(i) {
+        let data = json!({
+            "class_id": class_id, "plan": "kangyang-2020-2022", "institution_id": "91410800TE5T00008T", "district_code": district,
+            "occupation": "elderly_caregiver", "level": "5", "training_kind": "pre_employment", "subsidised": true, "schooling": false,
+            "planned_total_minutes": 3600, "planned_practical_minutes": 2400, "starts_on": "2021-03-01", "ends_on": "2021-03-28",
+            "capacity": 45
+        });
+        ("class_filed", format!("class/{class_id}"), data)
+    } else {
+        let key = format!("{:032x}", (person as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+        let result = match i % 100 {
+            37 | 87 => "maybe",
+            99 => "failed",
+            _ => "passed",
+        };
+        let day = format!("2021-03-{:02}", person % 28 + 1);
+        let data = json!({ "class_id": class_id, "person_key": key, "result": result, "completed_on": day });
+        ("trainee_completed", format!("class/{class_id}/person/{key}"), data)
+    };
+    if refusal(i) == Some("unknown_field") {
+        data["remark"] = json!("x");
+    }
+    let value = json!({
+        "specversion": "1.0", "id": format!("e{i}"), "source": format!("/districts/{district}/rosters"),
+        "type": format!("kangyang.{kind}.v1"), "subject": subject, "time": "2021-03-28T09:12:00+08:00", "data": data
+    });
+    let mut value = value.to_string();
+    if refusal(i) == Some("not_json") {
+        value.truncate(value.len() / 2);
+    }
+    let key = if refusal(i) == Some("key_not_subject") { format!("{subject}/x") } else { subject };
+    (key, value.into_bytes())
+}
+
+fn is_filing(i: usize) -> bool {
+    refusal(i).is_none() && i % 50 != 49 && i.is_multiple_of(64)
+}
+
+fn refusal(i: usize) -> Option<&'static str> {
+    match i % 50 {
+        7 => Some("not_json"),
+        17 => Some("unknown_field"),
+        27 => Some("key_not_subject"),
+        37 => Some("unknown_code"),
+        _ => None,
+    }
+}
+
+/// What must be in the lake of the events sent to one topic: where, and which event; and of the refused also why.
+struct Fates {
+    accepted: BTreeMap<Place, usize>,
+    refused: BTreeMap<Place, (&'static str, usize)>,
+}
+
+fn fates(sent: &[Position]) -> Fates {
+    let mut f = Fates { accepted: BTreeMap::new(), refused: BTreeMap::new() };
+    for (i, position) in sent.iter().enumerate() {
+        let (partition, offset) = position.unwrap_or_else(|| panic!("event {i} was not delivered"));
+        let place = ("training".to_owned(), partition, offset);
+        match refusal(i) {
+            None => drop(f.accepted.insert(place, i)),
+            Some(why) => drop(f.refused.insert(place, (why, i))),
+        }
+    }
+    f
+}
+
+/// Sends these events to a topic of the shared broker.
+fn send(topic: &str, which: std::ops::Range<usize>) -> Vec<Position> {
+    let producer = broker().producer();
+    for i in which {
+        let (key, value) = event(i);
+        producer.send(topic, &key, &value);
+    }
+    producer.flush()
+}
+
+// ---- the lake and its members
+
+fn lake(test: &str) -> Kangyang {
+    Kangyang::on(broker(), test, &prefix(test))
+}
+
+fn topic(k: &Kangyang, name: &str) -> String {
+    let prefix = k.env.iter().find(|(n, _)| n == "KANGYANG_TOPIC_PREFIX").map_or("kangyang", |(_, v)| v);
+    format!("{prefix}.{name}")
+}
+
+fn allocation() -> String {
+    root().join("schemas/reference/allocation.csv").display().to_string()
+}
+
+fn setting(name: &str, default: usize) -> usize {
+    std::env::var_os(name)
+        .map_or(default, |v| v.to_str().and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("{name} is no number: {v:?}")))
+}
+
+/// One `ingest` of a group, with its metrics.
+struct Member {
+    process: Running,
+    port: u16,
+}
+
+/// What a member did.
+struct Life {
+    commits: usize,
+    /// Messages it had read and never committed: at least so many.
+    lost: u64,
+}
+
+impl Member {
+    fn start(k: &Kangyang) -> Member {
+        let port = free_port();
+        Member { process: k.start(["ingest", "--metrics-addr", &format!("127.0.0.1:{port}")]), port }
+    }
+
+    /// Messages it has read so far; nothing while it doesn't serve metrics.
+    fn read(&self) -> Option<u64> {
+        metric(self.port, "kangyang_messages_total")
+    }
+
+    /// Waits until it has read so many messages. Its own count is asked for again and again; every answer takes the time of a request.
+    fn has_read(&self, messages: u64) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.read().is_none_or(|n| n < messages) {
+            assert!(Instant::now() < deadline, "{:?} of {messages} messages are read", self.read());
+        }
+    }
+
+    fn kill(self) -> Life {
+        let read = self.read().unwrap_or_default();
+        life(&self.process.kill(), read)
+    }
+
+    fn stop(self) -> Life {
+        let read = self.read().unwrap_or_default();
+        life(&self.process.stop().exits(0), read)
+    }
+}
+
+fn life(end: &Output, read: u64) -> Life {
+    let number = |line: &str, name: &str| -> u64 {
+        let after = line.split(name).nth(1).unwrap_or_default();
+        after.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or_default()
+    };
+    let commits: Vec<_> = end.stderr.lines().filter(|l| l.contains("committed")).collect();
+    let done: u64 = commits.iter().map(|l| number(l, " rows=") + number(l, " rejects=")).sum();
+    Life { commits: commits.len(), lost: read.saturating_sub(done) }
+}
+
+// ---- what is there
+
+fn holds_exactly(k: &Kangyang, wanted: &Fates) {
+    holds_exactly_on(broker(), k, wanted);
+}
+
+/// The lake has each accepted event of `training` once, as the event it is; each refused one once in `rejects`, with its reason; and of
+/// the other topics what a plain consumer reads there.
+fn holds_exactly_on(broker: &Broker, k: &Kangyang, wanted: &Fates) {
+    let mut accepted: Vec<(Place, String)> = Vec::new();
+    for (place, i) in &wanted.accepted {
+        accepted.push((place.clone(), format!("e{i}")));
+    }
+    for other in &TOPICS[1..] {
+        for (partition, offset, _, value) in broker.read(&topic(k, other), true) {
+            let event: serde_json::Value = serde_json::from_slice(&value).expect("the program sends JSON");
+            accepted.push((((*other).to_owned(), partition, offset), event["id"].as_str().unwrap_or_default().to_owned()));
+        }
+    }
+    accepted.sort();
+    let mut got: Vec<(Place, String)> = Vec::new();
+    for row in k.sql("SELECT kafka_topic, kafka_partition, kafka_offset, id FROM events") {
+        got.push((place(&row), row[3].clone()));
+    }
+    got.sort();
+    same("events", &accepted, &got);
+    let refused: Vec<(Place, String)> = wanted.refused.iter().map(|(p, (why, _))| (p.clone(), (*why).to_owned())).collect();
+    let mut got: Vec<(Place, String)> = Vec::new();
+    let query =
+        "SELECT kafka_topic, kafka_partition, kafka_offset, reason FROM rejects WHERE reason NOT IN ('offsets_absent', 'offsets_lost')";
+    for row in k.sql(query) {
+        got.push((place(&row), row[3].clone()));
+    }
+    got.sort();
+    same("rejects", &refused, &got);
+}
+
+fn place(row: &[String]) -> Place {
+    let topic = row[0].rsplit('.').next().unwrap_or_default().to_owned();
+    (topic, row[1].parse().expect("a partition"), row[2].parse().expect("an offset"))
+}
+
+/// Compares two sorted lists; a failure shows the first of each kind, not a hundred thousand rows.
+fn same<T: Ord + Clone + std::fmt::Debug>(what: &str, wanted: &[T], got: &[T]) {
+    if wanted == got {
+        return;
+    }
+    let twice: Vec<_> = got.windows(2).filter(|w| w[0] == w[1]).map(|w| &w[0]).collect();
+    let (a, b): (BTreeSet<_>, BTreeSet<_>) = (wanted.iter().collect(), got.iter().collect());
+    let (missing, extra): (Vec<_>, Vec<_>) = (a.difference(&b).collect(), b.difference(&a).collect());
+    panic!(
+        "{what}: {} wanted, {} got; {} missing {:?}; {} extra {:?}; {} twice {:?}",
+        wanted.len(),
+        got.len(),
+        missing.len(),
+        &missing[..missing.len().min(5)],
+        extra.len(),
+        &extra[..extra.len().min(5)],
+        twice.len(),
+        &twice[..twice.len().min(5)]
+    );
+}
+
+/// Law 2: each offset of the log is one accepted row, one reject, or in a named range; none is in two.
+fn every_offset_is_accounted_for(k: &Kangyang) {
+    let mut spans: BTreeMap<(String, i32), Vec<(i64, i64)>> = BTreeMap::new();
+    let all = "SELECT kafka_topic, kafka_partition, kafka_offset, kafka_offset + 1 FROM events \
+               UNION ALL SELECT kafka_topic, kafka_partition, kafka_offset, end_offset FROM rejects";
+    for row in k.sql(all) {
+        let end: i64 = row[3].parse().expect("an offset");
+        spans.entry((row[0].clone(), row[1].parse().expect("a partition"))).or_default().push((place(&row).2, end));
+    }
+    for ((topic, partition), mut list) in spans {
+        list.sort_unstable();
+        let mut at = 0;
+        for (from, to) in list {
+            assert_eq!(from, at, "{topic}/{partition}: offset {at} should come next");
+            at = to;
+        }
+        assert_eq!(at, broker().watermarks(&topic, partition).1, "{topic}/{partition}: the lake ends before the log");
+    }
+}

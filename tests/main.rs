@@ -1,0 +1,11 @@
+//! The one test binary: its table of contents.
+mod support;
+
+mod cli; // the command line as one golden file
+mod contract; // what is accepted and what refused, and why
+mod engines; // other engines run the same SQL, foreign readers read the same files
+mod exactly_once; // nothing lost, nothing twice: kills, zombies, transactions, lost logs
+mod fold; // every mart against an independent fold
+mod render; // the report's forms: xlsx, html, csv, terminal
+mod rules; // a folder each: events in, rows out
+mod tidy; // the house's own laws

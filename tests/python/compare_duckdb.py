@@ -1,0 +1,333 @@
+"""Runs the same SQL files in a second engine on the same lake and compares every mart, value by value.
+
+The figures are SQL's, so a second engine is the one independent proof that the SQL says what it should, and not what one engine makes
+of it. Nothing here comes from the program: the file list is read by the deltalake package, event types and reference data are typed
+from the schema files, models are run by DuckDB in an order found from their own table names.
+
+    compare_duckdb.py DATA [--report FOLDER] [--pin PIN] [--queries DIR] [--schemas DIR] [--threads N]
+
+DATA is the data root: its marts are compared, at the pin of marts/build.json. With --report a published report's Parquet files are
+compared instead, at its manifest's pin and for its period. Prints each table with its rows; exit 1 if any differs.
+"""
+
+import argparse
+import calendar
+import csv
+import datetime
+import decimal
+import json
+import pathlib
+import sys
+
+import deltalake
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ENVELOPE = [
+    "kafka_topic", "kafka_partition", "kafka_offset", "recorded_at", "id", "source", "type", "subject", "time", "supersedes", "origin",
+    "series_hash", "event_hash", "data_hash",
+]  # fmt: skip
+SHOWN = 5  # differing rows printed per mart
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=pathlib.Path)
+    parser.add_argument("--queries", type=pathlib.Path, default=ROOT / "queries")
+    parser.add_argument("--schemas", type=pathlib.Path, default=ROOT / "schemas")
+    parser.add_argument("--pin")
+    parser.add_argument("--report", type=pathlib.Path)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+# ---- the lake below the pin
+
+
+def duckdb_type(kind):
+    """A Delta type's name in DuckDB."""
+    text = str(kind)
+    if text.startswith("ArrayType"):
+        return "VARCHAR[]"
+    simple = {
+        "string": "VARCHAR", "long": "BIGINT", "integer": "INTEGER", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMPTZ",
+        "binary": "BLOB",
+    }  # fmt: skip
+    return simple[text.removeprefix('PrimitiveType("').removesuffix('")')]
+
+
+def delta_view(con, name, folder, cut=()):
+    """A view on a Delta table's files, as another reader lists them, cut at the pin; a range's end is cut too."""
+    table = deltalake.DeltaTable(str(folder))
+    files = [uri.removeprefix("file://") for uri in table.file_uris()]
+    wanted = {field.name: duckdb_type(field.type) for field in table.schema().fields}
+    present = set()
+    if files:
+        present = {row[0] for row in con.execute("DESCRIBE SELECT * FROM read_parquet(?, union_by_name = true)", [files]).fetchall()}
+    columns = ", ".join(
+        f'"{column}"::{kind} AS "{column}"' if column in present else f'NULL::{kind} AS "{column}"' for column, kind in wanted.items()
+    )
+    if files:
+        listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
+        source = f"read_parquet([{listed}], union_by_name = true)"
+    else:
+        source = "(SELECT 1) WHERE false"
+    con.execute(f"CREATE VIEW whole_{name} AS SELECT {columns} FROM {source}")
+    ends = "".join(f" REPLACE (least(w.{column}, p.kafka_offset) AS {column})" for column in cut)
+    # `pin` holds every topic and partition; what lies at or after its offset is not there.
+    con.execute(
+        f"CREATE VIEW {name} AS SELECT w.*{ends} FROM whole_{name} w JOIN pin p ON p.kafka_topic = w.kafka_topic"
+        " AND p.kafka_partition = w.kafka_partition WHERE w.kafka_offset < p.kafka_offset"
+    )
+    return len(files)
+
+
+def parse_pin(text):
+    """A pin's text as rows of topic, partition, offset (exclusive)."""
+    rows = []
+    for part in filter(None, text.split(",")):
+        place, offset = part.rsplit("=", 1)
+        topic, partition = place.rsplit("/", 1)
+        rows.append((topic, int(partition), int(offset)))
+    return rows
+
+
+# ---- what an event is
+
+
+def resolve(schema, common):
+    """Follows $ref until the node that names the kind; nearer keywords win over farther ones."""
+    merged = {}
+    while True:
+        merged = {**schema, **{k: v for k, v in merged.items() if k != "$ref"}} if merged else dict(schema)
+        ref = schema.get("$ref")
+        if ref is None:
+            return merged
+        schema = common["$defs"][ref.rsplit("/", 1)[1]]
+
+
+def arrow_type(schema, common):
+    """The column type of a field's schema: the same rules as the lake's columns."""
+    node = resolve(schema, common)
+    kind = node.get("type")
+    if kind == "array":
+        return pa.list_(pa.string())
+    if kind == "integer":
+        return pa.int64()
+    if kind == "boolean":
+        return pa.bool_()
+    if kind == "string":
+        if node.get("format") == "date":
+            return pa.date32()
+        if node.get("format") == "date-time":
+            return pa.timestamp("us", "UTC")
+        if node.get("contentEncoding") == "base16":
+            return pa.binary()
+        return pa.string()
+    raise SystemExit(f"a field's kind can't be told from {schema}")
+
+
+def event_types(schemas, common):
+    """name -> (schema, data fields in order)."""
+    found = {}
+    for path in sorted((schemas / "events").glob("*.json")):
+        schema = json.loads(path.read_text("utf-8"))
+        found[path.stem] = (schema, data_properties(schema))
+    return found
+
+
+def data_properties(schema):
+    """The properties of an event's data, wherever the schema file holds them."""
+    data = schema.get("properties", {}).get("data", schema)
+    return data.get("properties", {})
+
+
+def reference(con, schemas, common, fields):
+    """Each CSV as a table: a column is typed by the event field of its name, else by columns.json. An empty cell is null."""
+    own = json.loads((schemas / "reference" / "columns.json").read_text("utf-8"))["properties"]
+    for path in sorted((schemas / "reference").glob("*.csv")):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+        header, rows = rows[0], [row for row in rows[1:] if row]
+        arrays = []
+        for i, column in enumerate(header):
+            if column in fields:
+                kind = arrow_type(fields[column], common)
+            elif column in own:
+                kind = arrow_type(own[column], common)
+            else:
+                raise SystemExit(f"{path}: column {column} is neither an event field nor in columns.json")
+            arrays.append(pa.array([value(row[i], kind) for row in rows], kind))
+        con.register("rows_read", pa.table(arrays, names=header))
+        con.execute(f'CREATE TABLE "{path.stem}" AS SELECT * FROM rows_read')
+        con.unregister("rows_read")
+
+
+def report_period(con, plan, period):
+    """The one row that tells a report's models what they are about."""
+    year, _, month = period.partition("-")
+    last = int(month or 12)
+    first_day, last_day = f"{year}-{month or '01'}-01", f"{year}-{last:02}-{calendar.monthrange(int(year), last)[1]}"
+    con.execute(
+        "CREATE TABLE report_period AS SELECT ? AS plan, ? AS period, CAST(? AS BIGINT) AS year, CAST(? AS BIGINT) AS month,"
+        " CAST(? AS DATE) AS first_day, CAST(? AS DATE) AS last_day",
+        [plan, period, int(year), last, first_day, last_day],
+    )
+
+
+def value(text, kind):
+    if text == "":
+        return None
+    if kind == pa.int64():
+        return int(text)
+    if kind == pa.bool_():
+        return {"true": True, "false": False}[text]
+    if kind == pa.date32():
+        return datetime.date.fromisoformat(text)
+    if kind == pa.string():
+        return text
+    raise SystemExit(f"a reference table can't hold {kind}")
+
+
+# ---- the models
+
+
+def models(queries, with_reports):
+    """stem -> text, of every model to run."""
+    found = {}
+    for folder in ("state", "marts", "checks", "leads") + (("reports",) if with_reports else ()):
+        for path in sorted((queries / folder).glob("*.sql")):
+            found[path.stem] = path.read_text("utf-8").strip().removesuffix(";")
+    return found
+
+
+def in_order(texts):
+    """The models' names, each after those that it reads."""
+    parser = duckdb.connect()  # an empty one: with the views at hand it would look into them
+    needs = {name: {t for t in parser.get_table_names(text) if t in texts and t != name} for name, text in texts.items()}
+    done, order = set(), []
+    while len(order) < len(needs):
+        ready = sorted(name for name, of in needs.items() if name not in done and of <= done)
+        if not ready:
+            raise SystemExit(f"models read each other in a circle: {sorted(set(needs) - done)}")
+        done.update(ready)
+        order += ready
+    return order
+
+
+# ---- the comparison
+
+
+def meaning(kind):
+    """What a type means, so that two engines' names for it compare equal; how wide an integer is does not matter, that it is one does."""
+    if pa.types.is_integer(kind):
+        return "integer"
+    if pa.types.is_decimal(kind):
+        return f"decimal of scale {kind.scale}"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "text"
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return "bytes"
+    if pa.types.is_dictionary(kind):
+        return meaning(kind.value_type)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list of {meaning(kind.value_type)}"
+    if pa.types.is_timestamp(kind):
+        return "instant" if kind.tz else "local time"
+    return str(kind)
+
+
+def plain(cell):
+    """A cell as a value that compares and hashes exactly."""
+    if isinstance(cell, decimal.Decimal):
+        return cell.normalize() + 0
+    if isinstance(cell, datetime.datetime) and cell.tzinfo:
+        return cell.astimezone(datetime.timezone.utc)
+    return tuple(map(plain, cell)) if isinstance(cell, list) else cell
+
+
+def rows_of(table):
+    return list(zip(*([plain(c) for c in column.to_pylist()] for column in table.columns))) if table.num_columns else []
+
+
+def compare(name, ours, theirs, ordered):
+    """What differs, in words; nothing if nothing does."""
+    if ours.column_names != theirs.column_names:
+        return [f"columns: ours {ours.column_names}, DuckDB's {theirs.column_names}"]
+    found = []
+    for field, other in zip(ours.schema, theirs.schema):
+        if meaning(field.type) != meaning(other.type):
+            found.append(f"column {field.name}: ours is {meaning(field.type)} ({field.type}), DuckDB's {meaning(other.type)} ({other.type})")
+    a, b = rows_of(ours), rows_of(theirs)
+    if a == b:
+        return found
+    count = {}
+    for row in a:
+        count[row] = count.get(row, 0) + 1
+    for row in b:
+        count[row] = count.get(row, 0) - 1
+    only = [(row, n) for row, n in count.items() if n]
+    if not only:
+        return found + (["the same rows in another order, though the model orders them"] if ordered else [])
+    found.append(f"{len(a)} rows against {len(b)}; {sum(n for _, n in only if n > 0)} only ours, {-sum(n for _, n in only if n < 0)} only DuckDB's")
+    key = lambda item: repr(item[0])  # noqa: E731
+    for row, n in sorted(only, key=key)[: 2 * SHOWN]:
+        found.append(("only ours:     " if n > 0 else "only DuckDB's: ") + ", ".join(f"{c}={v}" for c, v in zip(ours.column_names, row)))
+    return found
+
+
+def main():
+    args = arguments()
+    marts = args.report or args.data / "marts"
+    about = json.loads((marts / ("manifest.json" if args.report else "build.json")).read_text("utf-8"))
+    pin = args.pin if args.pin is not None else about["pin"]
+    common = json.loads((args.schemas / "common.json").read_text("utf-8"))
+    types = event_types(args.schemas, common)
+    fields = {field: schema for _, properties in types.values() for field, schema in properties.items()}
+
+    con = duckdb.connect()
+    con.execute(f"SET threads = {args.threads}; SET TimeZone = 'UTC'; SET default_null_order = 'NULLS_LAST'")
+    con.execute("CREATE TABLE pin (kafka_topic VARCHAR, kafka_partition INTEGER, kafka_offset BIGINT)")
+    con.executemany("INSERT INTO pin VALUES (?, ?, ?)", parse_pin(pin))
+    files = delta_view(con, "events", args.data / "events")
+    delta_view(con, "rejects", args.data / "rejects", cut=["end_offset"])
+    con.execute("CREATE TABLE event_types (type VARCHAR, name VARCHAR, topic VARCHAR, log BOOLEAN)")
+    for name, (schema, properties) in types.items():
+        con.execute("INSERT INTO event_types VALUES (?, ?, ?, ?)", [f"kangyang.{name}.v1", name, None if schema["x-topic"] == "target" else schema["x-topic"], bool(schema.get("x-log"))])
+        columns = ", ".join(f'"{c}"' for c in ENVELOPE + list(properties))
+        con.execute(f"CREATE VIEW \"{name}\" AS SELECT {columns} FROM events WHERE type = 'kangyang.{name}.v1'")
+    reference(con, args.schemas, common, fields)
+    if args.report:
+        report_period(con, about["plan"], about["period"])
+
+    texts = models(args.queries, bool(args.report))
+    for name in in_order(texts):
+        try:
+            con.execute(f'CREATE TABLE "{name}" AS {texts[name]}')
+        except duckdb.Error as error:
+            print(f"{name}: DuckDB can't run it: {error}")
+            return 1
+
+    events = con.execute("SELECT count(*) FROM events").fetchall()[0][0]
+    print(f"{events} events in {files} files; {len(texts)} models")
+    compared = [path for path in sorted(marts.glob("*.parquet")) if path.stem in texts]
+    if not compared:
+        print(f"{marts} holds no mart: nothing was compared")
+        return 1
+    differing = 0
+    for path in compared:
+        theirs = con.sql(f'SELECT * FROM "{path.stem}"').to_arrow_table()
+        ours = pq.read_table(path)
+        found = compare(path.stem, ours, theirs, ordered="\nORDER BY" in texts[path.stem])
+        differing += bool(found)
+        print(f"{'DIFFERS' if found else 'equal  '} {path.stem}: {ours.num_rows} rows")
+        for line in found:
+            print(f"    {line}")
+    print(f"{len(compared)} compared, {differing} differ")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,279 @@
+//! A report as its readers get it: the form's layout in the spreadsheet, the page, the terminal, the CSV.
+//!
+//! The rows in `render/*.csv` are invented; `render/*.txt` is what the terminal must show.
+use crate::support::command::golden;
+use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int64Array, ListBuilder};
+use arrow::array::{NullArray, RecordBatch, StringArray, StringBuilder, StringViewArray, TimestampMicrosecondArray};
+use arrow::datatypes::Int32Type;
+use calamine::{Data, Reader, Xlsx};
+use kangyang::reports::form::{Form, Format, Sheet, Vars};
+use kangyang::reports::manifest::{FORMAT, Manifest, Output, sha256};
+use kangyang::reports::render;
+use kangyang::table::{self, print};
+use kangyang::tree::Tree;
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::sync::Arc;
+
+#[test]
+fn the_same_figures_are_the_same_bytes() {
+    let (sheets, vars) = (sheets(), vars());
+    assert!(render::xlsx(&sheets, &vars).unwrap() == render::xlsx(&sheets, &vars).unwrap());
+    assert!(render::html(&sheets, &vars).unwrap() == render::html(&sheets, &vars).unwrap());
+}
+
+#[test]
+fn the_spreadsheet_has_the_forms_layout() {
+    let mut book = book(&vars());
+    assert_eq!(book.sheet_names(), ["附表1", "附表2", "说明"]);
+    let cells = book.worksheet_range("附表1").unwrap();
+    let text = |row: u32, column: u32| cells.get_value((row - 1, column)).map(ToString::to_string).unwrap_or_default();
+    let row = |row: u32| (0..18).map(|c| text(row, c)).collect::<Vec<_>>().join("|");
+    assert_eq!(row(1), "附表1|||||||||||||||||");
+    assert_eq!(row(2), "焦作市康养职业技能培训任务完成进度表（2021年1—6月）|||||||||||||||||");
+    assert_eq!(row(3), "填报单位：焦作市人力资源和社会保障局（盖章）|||||||统计截止时间：2021年6月30日||||||计量单位：人次、人、%||||");
+    assert_eq!(row(4), "序号|单位|本年度|||||||||与上年同期比较||2020—2022年|||待核（未计入）|备注");
+    let below =
+        "任务数|本月完成|本年累计|培训人数|完成率|序时进度|与序时差（百分点）|亮灯|排名|上年同期累计|同比增减|任务数|累计完成|累计完成率";
+    assert_eq!(row(5), format!("||{below}||"));
+    assert_eq!(row(6), "甲|乙|1|2|3|4|5=3÷1×100|6|7=5−6|8|9|10|11=(3−10)÷10×100|12|13|14=13÷12×100|15|丙");
+    assert_eq!(row(7), "1|市直|450|41|231|220|51.33|50|1.33|绿|5|180|28.33|1350|681|50.44|3|");
+    assert_eq!(row(9), "3|孟州市|300|38|241|230|80.33|50|30.33|绿|2|0|—|900|541|60.11|2|");
+    assert_eq!(text(18, 1), "马村区");
+    assert_eq!(row(19), "|全市|3000|235|1627|1547|54.23|50|4.23|绿|—|1016|60.14|9000|4585|50.94|19|");
+    assert!(text(20, 0).starts_with("注：1.人次按人员、班次去重；2.") && text(20, 0).ends_with("5.2020年数据系补录；6.“—”为不适用。"));
+    assert!(text(21, 0).starts_with("单位负责人：") && text(21, 0).contains("报送日期："));
+    assert_eq!(cells.end(), Some((20, 17)));
+    assert_eq!(cells.get_value((6, 6)), Some(&Data::Float(51.33)), "a rate is a number");
+    book.load_merged_regions().unwrap();
+    let merged: Vec<_> = book.merged_regions_by_sheet("附表1").iter().map(|(_, _, d)| (d.start, d.end)).collect();
+    for range in [((1, 0), (1, 17)), ((2, 0), (2, 6)), ((2, 7), (2, 12)), ((2, 13), (2, 17)), ((3, 0), (4, 0)), ((3, 2), (3, 10))] {
+        assert!(merged.contains(&range), "{range:?} is not merged: {merged:?}");
+    }
+    for range in [((3, 11), (3, 12)), ((3, 13), (3, 15)), ((3, 16), (4, 16)), ((3, 17), (4, 17)), ((19, 0), (19, 17)), ((20, 0), (20, 17))]
+    {
+        assert!(merged.contains(&range), "{range:?} is not merged: {merged:?}");
+    }
+    let names = book.defined_names();
+    assert!(names.iter().any(|(n, range)| n == "_xlnm.Print_Area" && range == "附表1!$A$1:$R$21"), "{names:?}");
+    assert!(names.iter().any(|(n, range)| n == "_xlnm.Print_Titles" && range == "附表1!$4:$6"), "{names:?}");
+}
+
+#[test]
+fn a_provisional_report_says_so_wherever_it_is_seen() {
+    let vars = Vars { provisional: true, ..vars() };
+    let sheets = sheets();
+    let cells = book(&vars).worksheet_range("附表1").unwrap();
+    assert_eq!(cells.get_value((0, 17)).map(ToString::to_string).as_deref(), Some("暂定"));
+    assert!(String::from_utf8(render::html(&sheets, &vars).unwrap()).unwrap().contains("class=\"provisional\""));
+    assert!(render::terminal(&sheets[0], &vars).starts_with("附表1（暂定）"));
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_escapes_what_it_shows() {
+    let mut vars = vars();
+    vars.assumptions.push("<script>alert(1)</script>".to_owned());
+    let page = String::from_utf8(render::html(&sheets(), &vars).unwrap()).unwrap();
+    for foreign in ["<script", "http:", "https:", "src=", "href=", "url(", "@import", "<link"] {
+        assert!(!page.contains(foreign), "the page has {foreign}");
+    }
+    for part in ["lang=\"zh-CN\"", "<svg", "scope=\"colgroup\"", "scope=\"row\"", "<caption>", "&lt;script", &vars.pin, &vars.inputs] {
+        assert!(page.contains(part), "the page lacks {part}");
+    }
+    assert!(page.contains("全市本年累计完成培训 1627 人次（1547 人），占年度任务 3000 人次的 54.23%，与序时进度相差 +4.23 个百分点"));
+}
+
+#[test]
+fn the_terminal_shows_the_form() {
+    for (name, sheet) in ["table_1", "table_2"].iter().zip(sheets()) {
+        golden(&format!("render/{name}.txt"), &render::terminal(&sheet, &vars()));
+    }
+}
+
+#[test]
+fn csv_opens_in_excel_and_keeps_its_decimals() {
+    let batch = rows("table_1");
+    let plain = render::csv(&batch, None).unwrap();
+    let text = std::str::from_utf8(&plain).unwrap();
+    assert!(text.starts_with("\u{feff}position,district,target,"));
+    assert!(text.contains("\r\n3,孟州市,300,38,241,230,80.33,50.00,30.33,绿,2,0,,900,541,60.11,2,\r\n"));
+    let labels = BTreeMap::from([("district".to_owned(), "单位".to_owned())]);
+    let labelled = String::from_utf8(render::csv(&batch, Some(&labels)).unwrap()).unwrap();
+    assert!(labelled.lines().nth(1).is_some_and(|l| l.starts_with("position,单位,target,")));
+}
+
+#[test]
+fn a_form_that_does_not_fit_its_sql_names_form_and_column() {
+    let refused = |batch: &RecordBatch| Sheet::new(form("table_1"), batch, &vars()).unwrap_err().to_string();
+    let batch = rows("table_1");
+    let kept: Vec<usize> = (0..17).filter(|i| *i != 5).collect();
+    assert_eq!(refused(&batch.project(&kept).unwrap()), "form queries/reports/table_1.toml, column persons: its SQL has no such column");
+    let with = |name: &str, array: ArrayRef| {
+        let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+        let columns = columns.map(|(f, a)| (f.name().clone(), if f.name() == name { array.clone() } else { a.clone() }));
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(n, a)| (n, a, true))).unwrap()
+    };
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["蓝"; 13]));
+    let detail = "column target: a value of type Utf8 can't be shown as integer";
+    assert_eq!(refused(&with("target", texts.clone())), format!("form queries/reports/table_1.toml, {detail}"));
+    assert_eq!(refused(&with("light", texts)), "form queries/reports/table_1.toml, column light: 蓝 is no light (绿 黄 红)");
+    let long: ArrayRef = Arc::new(Int64Array::from(vec![1_000_000_000_000_000; 13]));
+    assert!(refused(&with("held", long)).ends_with("more than the 15 digits that a spreadsheet holds"));
+    assert!(Sheet::new(form("table_1"), &with("remark", Arc::new(NullArray::new(13))), &vars()).is_ok(), "NULL alone is of no type");
+}
+
+#[test]
+fn a_wrong_form_is_refused_by_its_file() {
+    let text = Tree::queries(None).unwrap().get("reports/table_2.toml").unwrap().to_owned();
+    let refused = |from: &str, to: &str| {
+        assert!(text.contains(from));
+        let files = BTreeMap::from([("reports/x.toml".to_owned(), text.replacen(from, to, 1))]);
+        let form = Form::load(&Tree { name: "queries".to_owned(), files }, "x");
+        form.and_then(|f| Sheet::new(f, &rows("table_2"), &vars())).unwrap_err().to_string()
+    };
+    assert!(refused("title =", "titel =").contains("form queries/reports/x.toml is wrong: "));
+    assert!(refused("G:J", "F:J").ends_with("overlap or leave the table"));
+    assert!(refused("K:N", "K:O").ends_with("overlap or leave the table"));
+    assert!(refused("K:N", "N:K").ends_with("cells N:K are no range such as A:G"));
+    assert!(refused("{{ city }}", "{{ town }}").contains("form queries/reports/x.toml, text \"{{ town }}"));
+    assert!(refused("total = \"position\"", "total = \"place\"").contains("column place"));
+}
+
+#[test]
+fn a_period_in_words_ends_on_its_last_day() {
+    let words = |p: &str| Vars::new(p).map(|v| (v.span, v.as_of_day.to_string())).map_err(|e| e.to_string());
+    assert_eq!(words("2021-06"), Ok(("2021年1—6月".to_owned(), "2021-06-30".to_owned())));
+    assert_eq!(words("2021-01"), Ok(("2021年1月".to_owned(), "2021-01-31".to_owned())));
+    assert_eq!(words("2020-02"), Ok(("2020年1—2月".to_owned(), "2020-02-29".to_owned())));
+    assert_eq!(words("2021"), Ok(("2021年".to_owned(), "2021-12-31".to_owned())));
+    for wrong in ["2021-13", "2021-00", "2021-6", "21-06", "2021-06-30", "", "2021-", "+021-06"] {
+        assert!(words(wrong).is_err(), "{wrong} is understood");
+    }
+}
+
+#[test]
+fn results_are_shown_by_display_width_and_exactly() {
+    let batch = kinds();
+    let shown = |format| {
+        let mut out = vec![];
+        print(format, &batch.schema(), &[batch.clone(), batch.slice(0, 0)], &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    golden("render/kinds_table.txt", &shown(table::Format::Table));
+    golden("render/kinds_csv.txt", &shown(table::Format::Csv));
+    golden("render/kinds_json.txt", &shown(table::Format::Json));
+    let parsed: serde_json::Value = serde_json::from_str(&shown(table::Format::Json)).unwrap();
+    assert_eq!(parsed[0]["decimal"], "153.82");
+    let mut out = vec![];
+    print(table::Format::Json, &batch.schema(), &[], &mut out).unwrap();
+    assert_eq!(out, b"[]\n");
+}
+
+#[test]
+fn a_manifest_tells_whether_there_is_anything_new() {
+    let manifest = Manifest {
+        format: FORMAT,
+        period: "2021-06".to_owned(),
+        revision: 1,
+        plan: "jz-2020".to_owned(),
+        pin: "kangyang.training/0=3".to_owned(),
+        as_of: None,
+        provisional: false,
+        tool: "0.1.0".to_owned(),
+        queries: BTreeMap::from([("reports/table_1.sql".to_owned(), sha256(b"SELECT 1"))]),
+        schemas: BTreeMap::new(),
+        outputs: BTreeMap::from([("report.csv".to_owned(), Output::of(b"a\r\n"))]),
+    };
+    let bytes = manifest.to_bytes().unwrap();
+    assert!(bytes.starts_with(b"{\n  \"format\": 1,\n") && bytes.ends_with(b"}\n"));
+    assert_eq!(Manifest::from_bytes(&bytes).unwrap(), manifest);
+    let inputs = manifest.inputs_digest();
+    let later = Manifest { revision: 2, tool: "0.2.0".to_owned(), as_of: Some("2021-07-01T00:00:00Z".to_owned()), ..manifest.clone() };
+    assert_eq!(later.inputs_digest(), inputs);
+    let moved = Manifest { pin: "kangyang.training/0=4".to_owned(), ..manifest.clone() };
+    let edited = Manifest { schemas: BTreeMap::from([("reference/districts.csv".to_owned(), sha256(b""))]), ..manifest.clone() };
+    let digests = [inputs, moved.inputs_digest(), edited.inputs_digest(), Manifest { provisional: true, ..manifest }.inputs_digest()];
+    assert_eq!(BTreeMap::from(digests.map(|d| (d, ()))).len(), 4);
+    let newer = String::from_utf8(bytes).unwrap().replace("\"format\": 1", "\"format\": 2");
+    assert!(Manifest::from_bytes(newer.as_bytes()).unwrap_err().to_string().contains("its format is 2, this program knows 1"));
+}
+
+fn vars() -> Vars {
+    Vars {
+        city: "焦作市".to_owned(),
+        office: "焦作市人力资源和社会保障局".to_owned(),
+        first_year: 2020,
+        last_year: 2022,
+        pin: "kangyang.administration/0=12,kangyang.certification/0=340,kangyang.training/5=998".to_owned(),
+        inputs: sha256(b"inputs"),
+        digests: BTreeMap::from([("queries/reports/table_1.sql".to_owned(), sha256(b"SELECT 1"))]),
+        assumptions: vec!["序时进度亮灯：不低于序时为绿，不低于序时的80%为黄，其余为红".to_owned()],
+        ..Vars::new("2021-06").unwrap()
+    }
+}
+
+fn form(name: &str) -> Form {
+    Form::load(&Tree::queries(None).unwrap(), name).unwrap()
+}
+
+fn sheets() -> Vec<Sheet> {
+    ["table_1", "table_2"].map(|name| Sheet::new(form(name), &rows(name), &vars()).unwrap()).to_vec()
+}
+
+fn book(vars: &Vars) -> Xlsx<Cursor<Vec<u8>>> {
+    Xlsx::new(Cursor::new(render::xlsx(&sheets(), vars).unwrap())).unwrap()
+}
+
+/// `render/NAME.csv`, typed as the form of that name wants it.
+fn rows(name: &str) -> RecordBatch {
+    let path = format!("{}/tests/render/{name}.csv", env!("CARGO_MANIFEST_DIR"));
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let form = form(name);
+    let column = |(i, name): (usize, &str)| {
+        let values = || records.iter().map(|r| Some(&r[i]).filter(|v| !v.is_empty()));
+        let array: ArrayRef = match form.columns.iter().find(|c| c.name == name).unwrap().format {
+            Format::Integer | Format::Ordinal => {
+                values().map(|v| v.map(|v| v.parse::<i64>().unwrap())).collect::<Int64Array>().into_array()
+            }
+            Format::Text | Format::Light => values().collect::<StringViewArray>().into_array(),
+            _ => {
+                let hundredths = values().map(|v| v.map(|v| v.replace('.', "").parse::<i128>().unwrap()));
+                hundredths.collect::<Decimal128Array>().with_precision_and_scale(12, 2).unwrap().into_array()
+            }
+        };
+        (name.to_owned(), array, true)
+    };
+    RecordBatch::try_from_iter_with_nullable(header.iter().enumerate().map(column)).unwrap()
+}
+
+trait IntoArray {
+    fn into_array(self) -> ArrayRef;
+}
+
+impl<T: arrow::array::Array + 'static> IntoArray for T {
+    fn into_array(self) -> ArrayRef {
+        Arc::new(self)
+    }
+}
+
+/// One column of every kind that a lake or a model has, a full row and an empty one.
+fn kinds() -> RecordBatch {
+    let mut groups = ListBuilder::new(StringBuilder::new());
+    groups.append_value([Some("employed"), Some("veteran")]);
+    groups.append_null();
+    let names: DictionaryArray<Int32Type> = [Some("甲"), None].into_iter().collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("单位", StringArray::from(vec![Some("城乡一体化示范区"), Some("温县\u{1b}[31m\n")]).into_array()),
+        ("completed", Int64Array::from(vec![Some(3132), None]).into_array()),
+        ("decimal", Decimal128Array::from(vec![Some(15382), None]).with_precision_and_scale(12, 2).unwrap().into_array()),
+        ("day", Date32Array::from(vec![Some(18808), None]).into_array()),
+        ("recorded_at", TimestampMicrosecondArray::from(vec![Some(1_625_011_200_123_000), None]).with_timezone("UTC").into_array()),
+        ("on_pace", BooleanArray::from(vec![Some(true), None]).into_array()),
+        ("key", BinaryArray::from_opt_vec(vec![Some(&[0x0a, 0xff]), None]).into_array()),
+        ("groups", groups.finish().into_array()),
+        ("dictionary", names.into_array()),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap()
+}
