@@ -447,6 +447,13 @@ fn numbers_of_persons_and_institutions_are_told_by_their_check_digits() {
     assert!(codes.split(' ').all(is_credit_code));
     assert!(!is_credit_code("91350100M000100Y44") && !is_credit_code("9135010OM000100Y43") && !is_credit_code(""));
     assert_eq!(codes.split(' ').find_map(holds_person), None);
+    // Wherever in a text it stands.
+    for n in 0..40 {
+        let text = format!("{}13800138000{}", "x".repeat(n), "y".repeat(n % 7));
+        assert_eq!(holds_person(&text).map(|(_, at)| at), Some(n));
+        let text = format!("1234567890-{}440524188001010014", "1x".repeat(n));
+        assert!(holds_person(&text).is_some() == (n == 0 || text.ends_with("x440524188001010014")), "{text}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub fn holds_person(text: &str) -> Option<(&'static str, usize)> {
             if let Some(what) = run(bytes, start, end).filter(|_| !within_credit_code(bytes, start, end)) {
                 return Some((what, start));
             }
-            i = end - 1;
+            i = end;
         }
         i += 11;
     }

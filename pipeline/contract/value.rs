@@ -103,7 +103,7 @@ impl Value {
                 if length > most {
                     return fault(Code::TooLong, format!("{length} characters, at most {most}"));
                 }
-                match holds_person(text).filter(|_| self.personal) {
+                match self.personal.then(|| holds_person(text)).flatten() {
                     Some((what, byte)) => fault(Code::PersonalData, format!("{what} at byte {byte}")),
                     None => Ok(0),
                 }
