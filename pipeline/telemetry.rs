@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Sends log lines to stderr; `KANGYANG_LOG` filters them (default `info`, the engines' own from `warn` up).
 pub fn logs() {
-    let filter = EnvFilter::try_from_env("KANGYANG_LOG").unwrap_or_else(|_| EnvFilter::new("warn,kangyang=info"));
+    let filter = EnvFilter::try_from_env("KANGYANG_LOG").unwrap_or_else(|_| EnvFilter::new("warn,kangyang=info,buoyant_kernel=off,delta_kernel=off"));
     // A second call, as in tests, keeps the first.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).with_ansi(false).try_init();
 }
@@ -31,10 +31,10 @@ pub fn serve(addr: SocketAddr) -> Result<()> {
 pub struct Commit<'a> {
     /// The table's new version.
     pub version: u64,
-    /// Events, rejects and messages' bytes in it.
-    pub rows: usize,
+    /// Events in it.
+    pub rows: u64,
     /// Messages set aside in it.
-    pub rejects: usize,
+    pub rejects: u64,
     /// How many partitions it moves.
     pub partitions: usize,
     /// Milliseconds for encoding and writing the files.
@@ -48,7 +48,7 @@ pub struct Commit<'a> {
 /// Tells of a commit.
 pub fn committed(c: &Commit<'_>) {
     counter!("kangyang_commits_total").increment(1);
-    counter!("kangyang_rows_total").increment(c.rows as u64);
+    counter!("kangyang_rows_total").increment(c.rows);
     info!(version = c.version, rows = c.rows, rejects = c.rejects, partitions = c.partitions, encode_ms = c.encode_ms, commit_ms = c.commit_ms, ranges = c.ranges, "committed");
 }
 

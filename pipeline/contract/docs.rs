@@ -8,7 +8,11 @@ pub fn dictionary(contract: &Contract) -> String {
     let mut out = String::from("# Events\n\n| event | title | topic | subject | stated by |\n|---|---|---|---|---|\n");
     for t in contract.types() {
         let topic = t.topic.map_or("that of the type it is about", Topic::name);
-        let subject = if t.subject.is_empty() { "that of the type it is about".to_owned() } else { format!("`{}`", t.template()) };
+        let subject = if t.subject.is_empty() {
+            "that of the type it is about".to_owned()
+        } else {
+            format!("`{}`", t.template().replace('|', "\\|"))
+        };
         line(&mut out, format_args!("| [`{0}`](#{0}) | {1} | {topic} | {subject} | {2} |", t.name, t.title, authority(t)));
     }
     for t in contract.types() {
@@ -54,7 +58,11 @@ fn authority(t: &EventType) -> String {
 fn kind(m: &Member) -> String {
     let value = m.value.items.as_deref().unwrap_or(&m.value);
     let one = match (&value.codes.as_slice(), value.kind) {
-        ([], Kind::Text) => "text".to_owned(),
+        ([], Kind::Text) => match (&value.pattern, value.length) {
+            (Some((form, _)), (_, usize::MAX)) => format!("text `{}`", form.replace('|', "\\|")),
+            (Some((form, _)), (_, most)) => format!("text `{}`, at most {most} characters", form.replace('|', "\\|")),
+            (None, (least, most)) => format!("text, {least} to {most} characters"),
+        },
         ([], Kind::Bytes) => format!("{} hex digits", 2 * value.length.0),
         ([], Kind::Date) => "date".to_owned(),
         ([], Kind::Instant) => "instant".to_owned(),

@@ -19,7 +19,7 @@ pub struct Message<'a> {
     pub key: Option<&'a [u8]>,
     /// The record's value; `None` is a tombstone.
     pub payload: Option<&'a [u8]>,
-    /// The partition.
+    /// The partition, that of the rows it goes to.
     pub partition: i32,
     /// The offset.
     pub offset: i64,

@@ -588,6 +588,7 @@ fn instance(group: &str) -> Option<(String, std::fs::File)> {
 pub fn ingest(log: &Log, contract: Arc<Contract>, lake: Lake, runtime: &Handle, options: Options) -> Result<Summary> {
     runtime.block_on(topics::verify(log))?;
     let place = if options.until_caught_up { None } else { instance(&options.group) };
+    let name = options.group.clone();
     let mut ours = vec![
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "10000"),
@@ -599,7 +600,7 @@ pub fn ingest(log: &Log, contract: Arc<Contract>, lake: Lake, runtime: &Handle, 
         ours.push(("group.instance.id", name));
     }
     let fixed = [
-        ("group.id", options.group.as_str()),
+        ("group.id", name.as_str()),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "error"),

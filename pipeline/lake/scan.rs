@@ -13,7 +13,6 @@ use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
@@ -112,7 +111,7 @@ impl Files {
 
     fn plan(&self, state: &dyn Session, files: &[&File], projection: Option<&Vec<usize>>, limit: Option<usize>) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let options = state.table_options().parquet.clone();
-        let source = ParquetSource::new(TableSchema::from_file_schema(self.schema.clone())).with_table_parquet_options(options);
+        let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
         let parts: Vec<PartitionedFile> = files
             .iter()
             .map(|f| PartitionedFile::new(f.path.to_string(), f.size).with_statistics(f.statistics.clone()))

@@ -5,8 +5,8 @@ use super::Log;
 use super::topics::PARTITIONS;
 use crate::contract::Topic;
 use crate::error::{Context, Result};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
 use std::collections::BTreeMap;
 
 /// Messages that may be in the cluster unread: far below what it keeps (5 MiB or 100,000 message sets a partition).
@@ -14,7 +14,7 @@ pub const IN_FLIGHT: usize = 15_000;
 
 /// A cluster in this process; it ends when this is dropped.
 pub struct Embedded {
-    _cluster: MockCluster<'static, DefaultClientContext>,
+    _cluster: MockCluster<'static, DefaultProducerContext>,
     log: Log,
 }
 

@@ -12,6 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -234,14 +235,15 @@ impl Engine {
     /// Runs a model and keeps its rows: in memory, or beyond the limit in files of the scratch folder.
     async fn hold(&self, model: &Model, frame: DataFrame) -> Result<()> {
         let failed = || format!("model {} can't be run", model.path);
-        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
         let streams = frame.execute_stream_partitioned().await.map_err(|e| Error::new(failed()).detail(brief(&e)))?;
+        // Whether a column may be null differs between a plan and its batches: a held table promises nothing.
+        let Some(schema) = streams.first().map(|s| nullable(&s.schema())) else { return Err(Error::new(failed()).detail("the plan has no output")) };
         let tasks: Vec<_> = streams
             .into_iter()
             .enumerate()
             .map(|(i, stream)| {
                 let path = self.scratch.0.join(format!("{}-{i}.parquet", model.name));
-                tokio::spawn(keep(stream, path, self.held_bytes.clone(), self.hold_limit))
+                tokio::spawn(keep(stream, schema.clone(), path, self.held_bytes.clone(), self.hold_limit))
             })
             .collect();
         let (mut memory, mut files) = (vec![], vec![]);
@@ -295,7 +297,7 @@ impl Engine {
             self.provide_among(name, &needed).await?;
         }
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let failed = |e: datafusion::error::DataFusionError| Error::new("query can't be run").detail(brief(&e));
+        let failed = |e: DataFusionError| Error::new("query can't be run").detail(brief(&e));
         let frame = self.session.sql_with_options(sql, options).await.map_err(failed)?;
         collect(frame.execute_stream().await.map_err(failed)?).await.map_err(|e| Error::new("query can't be run").detail(e))
     }
@@ -322,7 +324,7 @@ FROM lake_rejects AS r
 JOIN pin ON pin.kafka_topic = r.kafka_topic AND pin.kafka_partition = r.kafka_partition";
 
 /// The first line of an engine's error: what follows is its own backtrace of plans.
-fn brief(e: &datafusion::error::DataFusionError) -> String {
+fn brief(e: &DataFusionError) -> String {
     e.strip_backtrace().lines().next().unwrap_or_default().to_owned()
 }
 
@@ -349,11 +351,14 @@ enum Kept {
     File(PathBuf, usize),
 }
 
-async fn keep(mut stream: SendableRecordBatchStream, path: PathBuf, held: Arc<AtomicU64>, limit: u64) -> Result<Kept> {
-    let schema = stream.schema();
+async fn keep(mut stream: SendableRecordBatchStream, schema: SchemaRef, path: PathBuf, held: Arc<AtomicU64>, limit: u64) -> Result<Kept> {
+    let as_held = |batch: Result<RecordBatch, DataFusionError>| {
+        let batch = batch.map_err(|e| Error::new(brief(&e)))?;
+        batch.with_schema(schema.clone()).context(|| "rows can't be held".into())
+    };
     let mut batches = vec![];
     while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|e| Error::new(brief(&e)))?;
+        let batch = as_held(batch)?;
         let size = batch.get_array_memory_size() as u64;
         batches.push(batch);
         if held.fetch_add(size, Ordering::Relaxed) + size > limit {
@@ -364,7 +369,7 @@ async fn keep(mut stream: SendableRecordBatchStream, path: PathBuf, held: Arc<At
             }
             held.fetch_sub(given_back, Ordering::Relaxed);
             while let Some(batch) = stream.next().await {
-                file.write(&batch.map_err(|e| Error::new(brief(&e)))?)?;
+                file.write(&as_held(batch)?)?;
             }
             let rows = file.finish()?;
             return Ok(Kept::File(path, rows));
@@ -401,6 +406,10 @@ impl SpillFile {
         self.writer.close().context(|| "spill file can't be written".into())?;
         Ok(self.rows)
     }
+}
+
+fn nullable(schema: &Schema) -> SchemaRef {
+    Arc::new(Schema::new(schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect::<Vec<_>>()))
 }
 
 /// The types that every reader knows: no views, no dictionaries.
