@@ -1,4 +1,6 @@
 //! The one test binary: its table of contents.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used, missing_docs, unsafe_code)]
+
 mod support;
 
 mod cli; // the command line as one golden file

@@ -28,6 +28,7 @@ const UNIQUE: [&str; 8] = ["id", "subject", "series_hash", "event_hash", "data_h
 /// Numbers that rise with the offset: differences are small.
 const RISING: [&str; 3] = ["kafka_offset", "recorded_at", "time"];
 
+/// How the lake's files are written: zstd, a dictionary where values repeat, differences where they rise.
 pub fn properties(schema: &Schema) -> Result<WriterProperties> {
     let zstd = ZstdLevel::try_new(1).context(|| "Parquet's compression level is wrong".into())?;
     let mut p = WriterProperties::builder()

@@ -13,8 +13,8 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-const SEED: u64 = 11;
-const EVENTS: usize = 400_000;
+const SEED: u64 = 20_210_207;
+const EVENTS: usize = 24_000;
 
 #[test]
 fn exactly_what_a_json_schema_validator_and_the_contract_accept_is_accepted() {
@@ -35,7 +35,7 @@ fn exactly_what_a_json_schema_validator_and_the_contract_accept_is_accepted() {
     }
     // A generator that drifts off into one corner would prove nothing.
     assert!((EVENTS / 5..EVENTS * 4 / 5).contains(&accepted), "{accepted} of {EVENTS} accepted, {codes:?}");
-    eprintln!("{accepted} {codes:?}");
+    assert!(codes.len() >= 17, "{codes:?}");
 }
 
 /// The schema files under a made-up base, so that their relative references find each other.
