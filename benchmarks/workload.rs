@@ -15,7 +15,9 @@ pub fn write(count: u64, out: &mut dyn Write) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, out);
     let mut left = count;
     for (district, year) in (1..=12u64).flat_map(|d| (2020..=2022).map(move |y| (d, y))) {
-        let data = format!(r#""plan": "{PLAN}", "district_code": "JZ{district:02}", "year": {year}, "metric": "trainees", "target": 300, "document": "benchmark""#);
+        let data = format!(
+            r#""plan": "{PLAN}", "district_code": "JZ{district:02}", "year": {year}, "metric": "trainees", "target": 300, "document": "benchmark""#
+        );
         let subject = format!("target/{PLAN}/JZ{district:02}/{year}/trainees");
         line(&mut out, &mut left, "target_set", &subject, &format!("t{district}-{year}"), "/city/benchmark", "", &data)?;
     }
@@ -83,12 +85,27 @@ fn class(out: &mut impl Write, left: &mut u64, number: u64) -> Result<()> {
             let subject = format!("class/{id}/session/S{s}/person/{person}");
             line(out, left, "attendance_recorded", &subject, &format!("01J{n:020}A{s}"), &source, "", &data)?;
         }
-        let completed = |on: u64| format!(r#""class_id": "{id}", "person_key": "{person}", "result": "passed", "completed_on": "{}", "attended_minutes": {}"#, day(on), n % 3600);
+        let completed = |on: u64| {
+            format!(
+                r#""class_id": "{id}", "person_key": "{person}", "result": "passed", "completed_on": "{}", "attended_minutes": {}"#,
+                day(on),
+                n % 3600
+            )
+        };
         let event = format!("01J{n:020}C");
         line(out, left, "trainee_completed", &subject, &event, &source, "", &completed(20))?;
         match mix(n ^ 5) % 300 {
             0 => line(out, left, "trainee_completed", &subject, &event, &source, "", &completed(20))?,
-            1 => line(out, left, "trainee_completed", &subject, &format!("{event}2"), &source, &format!(r#""supersedes": "{event}", "#), &completed(21))?,
+            1 => line(
+                out,
+                left,
+                "trainee_completed",
+                &subject,
+                &format!("{event}2"),
+                &source,
+                &format!(r#""supersedes": "{event}", "#),
+                &completed(21),
+            )?,
             2 => {
                 let data = r#""withdrawn_type": "kangyang.trainee_completed.v1", "reason": "benchmark""#;
                 line(out, left, "record_withdrawn", &subject, &format!("{event}W"), &source, "", data)?;
@@ -105,7 +122,8 @@ fn class(out: &mut impl Write, left: &mut u64, number: u64) -> Result<()> {
             line(out, left, "certificate_issued", &format!("certificate/{number}-{n}"), &format!("01J{n:020}Z"), &source, "", &data)?;
         }
     }
-    let data = format!(r#""class_id": "{id}", "delivered_total_minutes": 3600, "delivered_practical_minutes": 2430, "ended_on": "{}""#, day(20));
+    let data =
+        format!(r#""class_id": "{id}", "delivered_total_minutes": 3600, "delivered_practical_minutes": 2430, "ended_on": "{}""#, day(20));
     line(out, left, "class_closed", &format!("class/{id}"), &format!("c{number}"), &source, "", &data)
 }
 

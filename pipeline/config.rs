@@ -128,7 +128,8 @@ impl File {
             let id = key.replace('-', "_");
             if id == "config" || !known.contains(&id) {
                 let list = known.iter().filter(|k| *k != "config").cloned().collect::<Vec<_>>().join(", ");
-                return Err(Error::usage(format!("settings file {}: unknown setting {key}", name.display())).hint(format!("known are: {list}, [kafka]")));
+                return Err(Error::usage(format!("settings file {}: unknown setting {key}", name.display()))
+                    .hint(format!("known are: {list}, [kafka]")));
             }
             command = command.mut_arg(id, |a| a.default_value(value.clone()));
         }

@@ -35,7 +35,6 @@ fn main() -> ExitCode {
     }
 }
 
-
 fn config_path() -> Option<PathBuf> {
     let mut args = std::env::args_os().skip(1);
     while let Some(arg) = args.next() {
@@ -83,7 +82,10 @@ fn run(cli: Cli) -> Result<()> {
         Command::Demo { seed, trainees } => demo::run(&settings, contract, &schemas, runtime.handle(), demo::Size { seed, trainees }),
         Command::Topics(Topics::Create) => {
             let made = runtime.block_on(topics::create(&Log::new(&settings)?))?;
-            println!("{}", if made.is_empty() { "all topics were there, as they must be".into() } else { format!("made {}", made.join(", ")) });
+            println!(
+                "{}",
+                if made.is_empty() { "all topics were there, as they must be".into() } else { format!("made {}", made.join(", ")) }
+            );
             Ok(())
         }
         Command::Targets(Targets::Load { file }) => {
@@ -154,7 +156,14 @@ fn run(cli: Cli) -> Result<()> {
             }
             let plan = plan(&settings, &mut engine).await?;
             let period = Period::new(&plan, &period)?;
-            let request = reports::Request { period: &period, pinned: &pinned, contract: &contract, schemas: &schemas, queries: &queries, root: &root };
+            let request = reports::Request {
+                period: &period,
+                pinned: &pinned,
+                contract: &contract,
+                schemas: &schemas,
+                queries: &queries,
+                root: &root,
+            };
             let done = reports::publish(&mut engine, &request).await?;
             println!("{}", done.text);
             let place = done.dir.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or(done.dir);
@@ -178,7 +187,8 @@ fn run(cli: Cli) -> Result<()> {
 /// The data root of a command that reads. Error: there is none.
 fn existing(settings: &Settings) -> Result<PathBuf> {
     let hint = "fill a lake with: kangyang ingest, or see one with: kangyang demo";
-    std::fs::canonicalize(settings.data()).map_err(|e| Error::new(format!("data root {} can't be found", settings.data())).detail(e).hint(hint))
+    std::fs::canonicalize(settings.data())
+        .map_err(|e| Error::new(format!("data root {} can't be found", settings.data())).detail(e).hint(hint))
 }
 
 async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) -> Result<(Engine, Pinned)> {

@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Sends log lines to stderr; `KANGYANG_LOG` filters them (default `info`, the engines' own from `warn` up).
 pub fn logs() {
-    let filter = EnvFilter::try_from_env("KANGYANG_LOG").unwrap_or_else(|_| EnvFilter::new("warn,kangyang=info,buoyant_kernel=off,delta_kernel=off"));
+    let filter = EnvFilter::try_from_env("KANGYANG_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,kangyang=info,buoyant_kernel=off,delta_kernel=off"));
     // A second call, as in tests, keeps the first.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).with_ansi(false).try_init();
 }
@@ -49,7 +50,16 @@ pub struct Commit<'a> {
 pub fn committed(c: &Commit<'_>) {
     counter!("kangyang_commits_total").increment(1);
     counter!("kangyang_rows_total").increment(c.rows);
-    info!(version = c.version, rows = c.rows, rejects = c.rejects, partitions = c.partitions, encode_ms = c.encode_ms, commit_ms = c.commit_ms, ranges = c.ranges, "committed");
+    info!(
+        version = c.version,
+        rows = c.rows,
+        rejects = c.rejects,
+        partitions = c.partitions,
+        encode_ms = c.encode_ms,
+        commit_ms = c.commit_ms,
+        ranges = c.ranges,
+        "committed"
+    );
 }
 
 /// Tells of a segment that another process committed first.

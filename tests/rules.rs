@@ -16,7 +16,7 @@
 //! The first line of a `<table>.csv` is a select list: columns of the mart or model, or sums over it. Its rows stand in the order of its
 //! columns, empty ones last. `KANGYANG_TEST_CASE=word` runs the cases with that word in their names. `KANGYANG_TEST_UPDATE=1` writes the
 //! rows anew below the select lists that are there; the change is reviewed as a diff.
-use super::support::command::{Kangyang, difference};
+use super::support::command::Kangyang;
 use super::support::{kafka, root};
 use serde_json::{Map, Value as Json};
 use std::fs;
@@ -25,7 +25,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Cases that run at the same time; each is a chain of short processes, and others' tests run beside them.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 /// When everything was stated: no rule may look at it.
 const TIME: &str = "2021-07-01T08:00:00+08:00";
@@ -123,7 +123,7 @@ fn holds(k: &Kangyang, file: &Path) -> Result<(), String> {
     }
     match expected == got {
         true => Ok(()),
-        false => Err(format!("{table}\n--- expected\n{expected}--- got\n{got}--- differs\n{}", difference(&expected, &got))),
+        false => Err(format!("{table}\n--- expected\n{expected}--- got\n{got}")),
     }
 }
 

@@ -147,17 +147,21 @@ fn day(year: i64, month: i64, of_month: i64) -> Result<i64> {
     date_days(&text).map(i64::from).ok_or_else(|| Error::new(format!("the demo can't use the year {year}")))
 }
 
-fn date(day: i64) -> NaiveDate {
+fn calendar(day: i64) -> NaiveDate {
     i32::try_from(day + 719_163).ok().and_then(NaiveDate::from_num_days_from_ce_opt).unwrap_or_default()
 }
 
+fn date(day: i64) -> String {
+    calendar(day).to_string()
+}
+
 fn year_of(day: i64) -> i64 {
-    date(day).year().into()
+    calendar(day).year().into()
 }
 
 /// RFC 3339 in Asia/Shanghai, to the second.
 fn instant(millis: i64) -> String {
-    let (day, seconds) = (date((millis + SHANGHAI).div_euclid(DAY)), (millis + SHANGHAI).rem_euclid(DAY) / 1000);
+    let (day, seconds) = (calendar((millis + SHANGHAI).div_euclid(DAY)), (millis + SHANGHAI).rem_euclid(DAY) / 1000);
     format!("{day}T{:02}:{:02}:{:02}+08:00", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
@@ -306,8 +310,8 @@ impl World {
             "class_id": class.id, "plan": class.plan, "institution_id": class.institution, "district_code": self.district(class.district),
             "occupation": occupation, "occupation_title": (occupation == "other").then_some("康养相关工种"), "level": class.level,
             "training_kind": self.code("training_kind", class.ends as usize), "subsidised": class.subsidised, "schooling": class.schooling,
-            "planned_total_minutes": class.minutes, "planned_practical_minutes": class.practical, "starts_on": date(class.starts).to_string(),
-            "ends_on": date(class.ends).to_string(), "capacity": class.size,
+            "planned_total_minutes": class.minutes, "planned_practical_minutes": class.practical, "starts_on": date(class.starts),
+            "ends_on": date(class.ends), "capacity": class.size,
         })
     }
 }
@@ -417,7 +421,7 @@ pub fn generate(contract: &Contract, seed: u64, trainees: usize) -> Result<Demo>
     let world = &World::read(contract)?;
     // The plan was issued early in its second year, and nothing was told before: all of the first is back-filled.
     let issued = world.years.get(1).copied().unwrap_or(world.edges().0);
-    let (earliest, start) = (day(world.edges().0 - 1, 1, 1)? * DAY, day(issued, 2, 8)? * DAY + HOUR);
+    let (earliest, start) = (day(world.edges().0 - 1, 11, 20)? * DAY, day(issued, 2, 8)? * DAY + HOUR);
     let (rng, truth) = (ChaCha8Rng::seed_from_u64(seed), Truth { plan: world.plan.clone(), ..Truth::default() });
     let (people, classes, completions, trained, events) = Default::default();
     let mut g = Generator { contract, world, rng, earliest, start, people, classes, completions, trained, ids: 0, events, truth };
@@ -567,33 +571,38 @@ impl Generator<'_> {
         let (world, office) = (self.world, "/city/hrss");
         let (first, last) = (day(world.edges().0, 1, 1)?, day(world.edges().1, 11, 1)?);
         for ((district, year, metric), (target, document)) in &world.targets {
-            let data = json!({ "plan": world.plan, "district_code": district, "year": year, "metric": metric, "target": target, "document": document });
-            let (mut told, when) = (self.prepare("target_set", office, data)?, self.office(self.start / DAY));
-            // Made of the content, so that loading the same table again adds nothing.
-            told.id = format!("{}/{target}", told.subject);
-            let told = self.send(told, when);
+            let data = json!({
+                "plan": world.plan, "district_code": district, "year": year, "metric": metric, "target": target, "document": document,
+            });
+            let told = self.prepare("target_set", office, data)?;
+            // The log's first events; with ids made of the content, so that loading the same table again adds nothing.
+            let (id, time) = (format!("{}/{target}", told.subject), self.start);
+            let told = self.append(Told { id, time, seen: self.earliest, ..told });
             if year.is_none() {
                 self.plant("targets loaded twice");
-                self.append(Told { seen: told.seen + 9 * DAY, ..told });
+                self.append(Told { seen: self.start + 50 * DAY, ..told });
             }
         }
         let of = |name| column(self.contract, "occupation_codes", name);
         for ((occupation, edition), code) in of("occupation")?.iter().zip(of("edition")?).zip(of("occupation_code")?) {
             let o = world.occupations.iter().find(|o| o.code == *occupation).cloned().unwrap_or_default();
             let from = format!("{}-01-01", edition.get(..4).unwrap_or("2000"));
-            let data = json!({ "occupation": occupation, "edition": edition, "occupation_code": code, "levels": o.levels, "shortage": o.shortage, "valid_from": from });
+            let data = json!({
+                "occupation": occupation, "edition": edition, "occupation_code": code, "levels": o.levels, "shortage": o.shortage,
+                "valid_from": from,
+            });
             self.tell("occupation_catalogued", "/province/hrss", first + 5, data)?;
         }
         let all: Vec<&str> = world.occupations.iter().map(|o| o.code.as_str()).collect();
         for (n, (district, name)) in world.districts.iter().enumerate().flat_map(|(d, named)| (0..3).map(move |i| (3 * d + i, named))) {
             let (id, name) = (world.credit_code(n), format!("{name}某康养职业培训机构{}", n % 3 + 1));
             let data = json!({
-                "institution_id": id, "institution_name": name, "institution_type": world.code("institution_type", n), "district_code": district,
-                "occupations": all, "valid_from": date(first).to_string(),
+                "institution_id": id, "institution_name": name, "institution_type": world.code("institution_type", n),
+                "district_code": district, "occupations": all, "valid_from": date(first),
             });
             self.tell("institution_listed", office, first + 6, data)?;
             if n % 12 == 2 {
-                let data = json!({ "institution_id": id, "effective_on": date(last).to_string() });
+                let data = json!({ "institution_id": id, "effective_on": date(last) });
                 self.tell("institution_delisted", office, last + 2, data)?;
             }
         }
@@ -601,7 +610,8 @@ impl Generator<'_> {
             let own: Vec<&Occupation> = world.occupations.iter().filter(|o| o.evaluator == *id).collect();
             let levels: BTreeSet<&String> = own.iter().flat_map(|o| &o.levels).collect();
             let (own, name) = (own.iter().map(|o| &o.code).collect::<Vec<_>>(), format!("{}某职业技能评价中心", world.city));
-            let data = json!({ "evaluator_id": id, "institution_name": name, "occupations": own, "levels": levels, "valid_from": date(first).to_string() });
+            let since = date(first);
+            let data = json!({ "evaluator_id": id, "institution_name": name, "occupations": own, "levels": levels, "valid_from": since });
             self.tell("evaluator_listed", office, first + 7, data)?;
         }
         Ok(())
@@ -614,8 +624,8 @@ impl Generator<'_> {
         // class's id decides which counts.
         let twin = self.classes.last().filter(|b| year_of(b.ends) == year && (serial % 4 == 2 || (serial == 1 && d % 3 == 1))).cloned();
         let drawn = self.draw(d, year, serial, size, twin.as_ref())?;
-        let both = self.completions.iter().rev().filter(|c| twin.is_some() && c.class + 1 == index).map(|c| c.person);
-        let mut both = both.take(2).collect::<Vec<_>>().into_iter();
+        let before = twin.iter().flat_map(|_| self.completions.iter().rev().take_while(|c| c.class + 1 == index));
+        let mut both = before.map(|c| c.person).take(2).collect::<Vec<_>>().into_iter();
         let (words, steps, outcome) = story(&CLASS_STORIES, index, 55);
         self.plant(words);
         let form = |letter| {
@@ -718,7 +728,7 @@ impl Generator<'_> {
             let (on, amount) = (class.ends + 20 * step, 150_000 * class.size / if status == "recovered" { 10 } else { 1 });
             let data = json!({
                 "claim_id": format!("BT-{}", class.id), "class_id": class.id, "institution_id": class.institution, "account_key": trainer,
-                "occupation": null, "level": null, "amount_fen": amount, "subsidy_status": status, "effective_on": date(on).to_string(),
+                "occupation": null, "level": null, "amount_fen": amount, "subsidy_status": status, "effective_on": date(on),
             });
             self.tell("subsidy_status_changed", &class.source, on + 1, data)?;
         }
@@ -734,7 +744,7 @@ impl Generator<'_> {
         let groups: BTreeSet<&str> = [person, person / 7].map(|n| world.code("person_groups", n)).into();
         let enrolment = json!({
             "class_id": class.id, "person_key": key, "sex": world.code("sex", person), "age_band": world.code("age_band", person / 2),
-            "person_groups": groups, "name_key": name, "phone_key": phone, "enrolled_on": date(enrolled).to_string(),
+            "person_groups": groups, "name_key": name, "phone_key": phone, "enrolled_on": date(enrolled),
         });
         let enrolment = Told { origin: Some(origin.to_owned()), ..self.prepare("trainee_enrolled", &class.source, enrolment)? };
         let when = self.office(enrolled);
@@ -754,17 +764,19 @@ impl Generator<'_> {
             _ => "passed",
         };
         let on = class.ends + if self.below(10) == 0 { self.below(3) - 1 } else { 0 };
-        let (last_year, attended) = (world.edges().1, class.minutes - 45 * self.below(4));
+        let (first_year, attended) = (world.edges().0, class.minutes - 45 * self.below(4));
         let fact = |letter| match letter {
             'b' => ("passed", on + 12),
-            'y' => ("passed", if year_of(on) < last_year { on + 365 } else { on - 365 }),
-            'z' => ("passed", on + 366 * (last_year - year_of(on) + 1)),
+            'y' => ("passed", if year_of(on) > first_year { on - 365 } else { on + 365 }),
+            'z' => ("passed", on - 366 * (year_of(on) - first_year + 1)),
             'f' => ("failed", on),
             _ => (result, on),
         };
         let form = |letter| {
             let (result, on) = fact(letter);
-            let data = json!({ "class_id": class.id, "person_key": key, "result": result, "completed_on": date(on).to_string(), "attended_minutes": attended });
+            let data = json!({
+                "class_id": class.id, "person_key": key, "result": result, "completed_on": date(on), "attended_minutes": attended,
+            });
             ("trainee_completed", class.source.clone(), data)
         };
         let when = self.office(class.ends + 1);
@@ -782,7 +794,7 @@ impl Generator<'_> {
         if let Some(level) = &class.level {
             let data = json!({
                 "batch_id": format!("B-{}", class.id), "person_key": key, "occupation": o.code, "level": level, "evaluator_id": o.evaluator,
-                "theory_score": 6000 + self.below(4000), "assessed_on": date(assessed).to_string(),
+                "theory_score": 6000 + self.below(4000), "assessed_on": date(assessed),
             });
             self.tell("assessment_resulted", source, assessed + 1, data)?;
         }
@@ -793,14 +805,14 @@ impl Generator<'_> {
         };
         let data = json!({
             "certificate_no": number, "certificate_kind": kind, "person_key": key, "holder_key": self.key(), "occupation": o.code,
-            "level": class.level, "evaluator_id": o.evaluator, "issued_on": date(issued).to_string(), "class_id": class.id,
+            "level": class.level, "evaluator_id": o.evaluator, "issued_on": date(issued), "class_id": class.id,
         });
         let told = self.tell("certificate_issued", source, issued, data)?;
         let changes: &[&str] =
             [&["revoked"][..], &["suspended", "reinstated"], &["suspended"], &[]].get(n % 31).copied().unwrap_or_default();
         for (step, status) in (1..).zip(changes) {
             let on = issued + 40 * step;
-            let data = json!({ "certificate_no": number, "certificate_status": status, "effective_on": date(on).to_string() });
+            let data = json!({ "certificate_no": number, "certificate_status": status, "effective_on": date(on) });
             self.tell("certificate_status_changed", "/city/hrss", on, data)?;
         }
         if n % 97 == 7 {
@@ -893,13 +905,13 @@ impl Generator<'_> {
                 let (key, contest, level) = (self.someone()?.0, format!("{year}-{}", o.code), o.levels.get(2));
                 let data = json!({
                     "contest_id": contest, "person_key": key, "contest_rank": rank, "occupation": o.code, "promoted_level": level,
-                    "awarded_on": date(awarded).to_string(),
+                    "awarded_on": date(awarded),
                 });
                 self.tell("contest_awarded", office, awarded + 2, data)?;
                 // It needs no class.
                 let data = json!({
-                    "certificate_no": format!("J{contest}-{rank}"), "person_key": key, "holder_key": null, "occupation": o.code, "level": level,
-                    "evaluator_id": o.evaluator, "issued_on": date(awarded + 30).to_string(), "basis": "contest", "class_id": null,
+                    "certificate_no": format!("J{contest}-{rank}"), "person_key": key, "holder_key": null, "occupation": o.code,
+                    "level": level, "evaluator_id": o.evaluator, "issued_on": date(awarded + 30), "basis": "contest", "class_id": null,
                 });
                 self.tell("certificate_issued", "/city/evaluation", awarded + 33, data)?;
             }
@@ -907,7 +919,7 @@ impl Generator<'_> {
         let domestic = |c: &&Completion| self.classes.get(c.class).is_some_and(|class| world.occupation(class).code == "domestic_worker");
         let own = self.completions.iter().filter(domestic).filter(|c| c.passed && c.in_force && c.person % 5 > 1);
         for (person, on) in own.map(|c| (c.person, c.on)).collect::<BTreeMap<_, _>>() {
-            let data = json!({ "person_key": self.people.get(person), "established_on": date(on + 11).to_string() });
+            let data = json!({ "person_key": self.people.get(person), "established_on": date(on + 11) });
             self.tell("credit_recorded", "/city/commerce", on + 12, data)?;
         }
         Ok(())
@@ -922,23 +934,23 @@ impl Generator<'_> {
 
     fn half_year(&mut self, year: i64, month: usize, next: i64) -> Result<()> {
         let (world, office, half) = (self.world, "/city/hrss", format!("{year}-{month:02}"));
-        for n in [month, month + 1] {
-            let list = format!("L{half}-{n}");
-            for _ in 0..3 {
-                let (key, class) = self.someone()?;
-                self.tell("match_hit", office, next + 9, json!({ "list_id": list, "class_id": class.id, "person_key": key }))?;
-            }
-            let data = json!({ "list_id": list, "list_kind": world.code("list_kind", n / 2 + n), "list_date": date(next - 1).to_string() });
-            self.tell("list_matched", office, next + 9, data)?;
+        for n in month..month + 3 {
+            let ((key, class), list) = (self.someone()?, format!("L{half}-{n}"));
+            let data =
+                json!({ "list_id": list, "list_kind": world.code("list_kind", n), "list_date": date(class.ends - 2), "hit_count": 1 });
+            self.tell("list_matched", office, class.ends + 40, data)?;
+            self.tell("match_hit", office, class.ends + 40, json!({ "list_id": list, "class_id": class.id, "person_key": key }))?;
             let data =
                 json!({ "extract_id": format!("E{half}-{n}"), "recipient": world.code("recipient", n), "row_count": self.below(2000) });
             self.tell("extract_delivered", office, next + 10, data)?;
         }
+        // What ended before the plan was issued is signed when the back-fill is done.
+        let next = (next + 12).max(self.start / DAY + 32);
         let period = if month == 12 { year.to_string() } else { half };
-        self.tell("period_closed", office, next + 12, json!({ "period": period, "pin": NO_PIN }))?;
+        self.tell("period_closed", office, next, json!({ "period": period, "pin": NO_PIN }))?;
         if (year, month) == (world.edges().1, 6) {
-            self.tell("period_reopened", office, next + 30, json!({ "period": period, "reason": "补报两个班次" }))?;
-            self.tell("period_closed", office, next + 40, json!({ "period": period, "pin": NO_PIN }))?;
+            self.tell("period_reopened", office, next + 18, json!({ "period": period, "reason": "补报两个班次" }))?;
+            self.tell("period_closed", office, next + 28, json!({ "period": period, "pin": NO_PIN }))?;
         }
         Ok(())
     }
@@ -967,8 +979,12 @@ impl Generator<'_> {
                 Code::TooLarge => bytes.resize(64 * 1024 + 1, b' '),
                 _ => {}
             }
-            let subject = told.subject.replacen(if *code == Code::SubjectMismatch { "class/" } else { "\0" }, "class/X", 1);
-            self.push(told.topic, if *code == Code::KeyNotSubject { &key } else { &subject }, bytes, told.time + DAY);
+            let key = match code {
+                Code::KeyNotSubject => key,
+                Code::SubjectMismatch => told.subject.replacen(from.trim_start_matches('"'), to.trim_start_matches('"'), 1),
+                _ => told.subject,
+            };
+            self.push(told.topic, &key, bytes, told.time + DAY);
             self.truth.rejected += 1;
             self.plant(code.name());
         }
@@ -1005,8 +1021,8 @@ impl Generator<'_> {
 }
 
 fn closing(class: &Class) -> Json {
-    let ended = date(class.ends).to_string();
-    json!({ "class_id": class.id, "delivered_total_minutes": class.minutes, "delivered_practical_minutes": class.practical, "ended_on": ended })
+    let (total, practical, ended) = (class.minutes, class.practical, date(class.ends));
+    json!({ "class_id": class.id, "delivered_total_minutes": total, "delivered_practical_minutes": practical, "ended_on": ended })
 }
 
 /// Why messages are refused, in turn, and what is replaced by what in one that is right. A message without a value can't be planted.

@@ -38,7 +38,8 @@ pub fn run(settings: &Settings, contract: Arc<Contract>, schemas: &Tree, runtime
     let place = settings.data.as_deref().unwrap_or("./data-demo").trim_end_matches('/');
     clear(Path::new(place))?;
     let root = config::folder(place)?;
-    std::fs::write(root.join(MARK), "made by kangyang demo, which may replace all of it\n").context(|| format!("folder {place} can't be written"))?;
+    std::fs::write(root.join(MARK), "made by kangyang demo, which may replace all of it\n")
+        .context(|| format!("folder {place} can't be written"))?;
     let demo = generate::generate(&contract, size.seed, size.trainees)?;
     println!("{} events of {} districts, through an embedded broker into {place}\n", demo.events.len(), districts(&demo.truth));
     let broker = Embedded::start(&settings.topic_prefix)?;
@@ -69,7 +70,14 @@ fn districts(truth: &Truth) -> usize {
 }
 
 /// Sends a bounded number of events, lets ingest catch up, and so on: the broker never holds more than it keeps.
-fn flow(settings: &Settings, contract: &Arc<Contract>, broker: &Embedded, root: &Path, runtime: &Handle, events: &[generate::Event]) -> Result<u64> {
+fn flow(
+    settings: &Settings,
+    contract: &Arc<Contract>,
+    broker: &Embedded,
+    root: &Path,
+    runtime: &Handle,
+    events: &[generate::Event],
+) -> Result<u64> {
     let mut read = 0;
     for part in events.chunks(IN_FLIGHT) {
         let mut producer = Producer::new(broker.log())?;
@@ -105,7 +113,10 @@ async fn show(settings: &Settings, contract: &Contract, schemas: &Tree, root: &P
     let city = engine.query("SELECT * FROM completion_by_year ORDER BY plan, year").await?;
     let (table, compared, wrong) = compare(&districts, &city, truth)?;
     table::print(Format::Table, &table.schema(), std::slice::from_ref(&table), &mut std::io::stdout().lock())?;
-    let ledger = engine.query("SELECT CAST(sum(accepted) AS BIGINT) AS accepted, CAST(sum(rejected) AS BIGINT) AS rejected FROM ledger").await?.batch()?;
+    let ledger = engine
+        .query("SELECT CAST(sum(accepted) AS BIGINT) AS accepted, CAST(sum(rejected) AS BIGINT) AS rejected FROM ledger")
+        .await?
+        .batch()?;
     let (accepted, rejected) = (ints(&ledger, "accepted")?.value(0), ints(&ledger, "rejected")?.value(0));
     let counted = (accepted as u64, rejected as u64) == (truth.accepted, truth.rejected);
     if !wrong.is_empty() || !counted {
@@ -144,7 +155,13 @@ fn text<'a>(batch: &'a RecordBatch, column: &str) -> Result<&'a StringArray> {
 /// A row's figures that the generator counts too.
 fn cell(batch: &RecordBatch, row: usize) -> Result<Cell> {
     let of = |column| Ok::<i64, Error>(ints(batch, column)?.value(row));
-    Ok(Cell { completed: of("completed")?, persons: of("persons")?, held: of("held")?, withdrawn: of("withdrawn")?, subsidised: of("subsidised")? })
+    Ok(Cell {
+        completed: of("completed")?,
+        persons: of("persons")?,
+        held: of("held")?,
+        withdrawn: of("withdrawn")?,
+        subsidised: of("subsidised")?,
+    })
 }
 
 /// The completion table by district for each year and the city; how many figures were compared; those that differ.
@@ -158,23 +175,30 @@ fn compare(districts: &Answer, city: &Answer, truth: &Truth) -> Result<(RecordBa
         }
     };
     let mut names = vec![];
-    let mut figures: BTreeMap<i64, Vec<(Option<i64>, Option<i64>, Option<String>)>> = BTreeMap::new();
+    let mut figures: BTreeMap<i64, Vec<(i64, i64, Option<String>)>> = BTreeMap::new();
     let mut rows = 0;
     for (batch, is_city) in [(&districts, false), (&city, true)] {
         let years = ints(batch, "year")?;
-        let rate = arrow::compute::cast(batch.column_by_name("completion_rate").ok_or_else(|| Error::new("column completion_rate is missing"))?, &arrow::datatypes::DataType::Utf8);
+        let rate = arrow::compute::cast(
+            batch.column_by_name("completion_rate").ok_or_else(|| Error::new("column completion_rate is missing"))?,
+            &arrow::datatypes::DataType::Utf8,
+        );
         let rate = rate.context(|| "rates can't be shown".into())?;
         let rate = rate.as_string::<i32>();
         for row in 0..batch.num_rows() {
             let year = years.value(row);
             let name = if is_city { "全市".to_owned() } else { text(batch, "district")?.value(row).to_owned() };
-            let want = if is_city { truth.city.get(&year) } else { truth.districts.get(&(year, text(batch, "district_code")?.value(row).to_owned())) };
+            let want = if is_city {
+                truth.city.get(&year)
+            } else {
+                truth.districts.get(&(year, text(batch, "district_code")?.value(row).to_owned()))
+            };
             check(format!("{name} {year}"), cell(batch, row)?, want);
             if names.last() != Some(&name) {
                 names.push(name);
             }
             let shown = rate.is_valid(row).then(|| rate.value(row).to_owned());
-            figures.entry(year).or_default().push((Some(ints(batch, "target")?.value(row)), Some(ints(batch, "completed")?.value(row)), shown));
+            figures.entry(year).or_default().push((ints(batch, "target")?.value(row), ints(batch, "completed")?.value(row), shown));
             rows += 1;
         }
     }
@@ -183,8 +207,8 @@ fn compare(districts: &Answer, city: &Answer, truth: &Truth) -> Result<(RecordBa
     }
     let mut columns: Vec<(String, ArrayRef)> = vec![("单位".into(), Arc::new(StringArray::from(names)))];
     for (year, list) in figures {
-        columns.push((format!("{year} 任务"), Arc::new(list.iter().map(|f| f.0).collect::<Int64Array>())));
-        columns.push((format!("{year} 完成"), Arc::new(list.iter().map(|f| f.1).collect::<Int64Array>())));
+        columns.push((format!("{year} 任务"), Arc::new(list.iter().map(|f| Some(f.0)).collect::<Int64Array>())));
+        columns.push((format!("{year} 完成"), Arc::new(list.iter().map(|f| Some(f.1)).collect::<Int64Array>())));
         columns.push((format!("{year} 完成率%"), Arc::new(list.into_iter().map(|f| f.2).collect::<StringArray>())));
     }
     let table = RecordBatch::try_from_iter(columns).context(|| "completion table can't be shown".into())?;

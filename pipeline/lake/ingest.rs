@@ -94,7 +94,19 @@ struct Segment {
 impl Segment {
     fn at(topic: Topic, part: Partition, start: i64) -> Segment {
         let (seen_end, recorded_end, seek) = (None, None, None);
-        Segment { topic, part, start, end: start, rows: None, refused: vec![], bytes: 0, since: Instant::now(), seen_end, recorded_end, seek }
+        Segment {
+            topic,
+            part,
+            start,
+            end: start,
+            rows: None,
+            refused: vec![],
+            bytes: 0,
+            since: Instant::now(),
+            seen_end,
+            recorded_end,
+            seek,
+        }
     }
 
     /// The sight of the log's end is worth a commit of its own: the first, and then hourly.
@@ -129,7 +141,13 @@ impl Segment {
         self.end = end;
         match self.refused.last_mut() {
             Some(r) if r.end_offset == from && r.reject.code == code && r.size.is_none() => r.end_offset = end,
-            _ => self.refused.push(Refused { offset: from, end_offset: end, recorded_at: None, size: None, reject: Reject::new(code, "", detail) }),
+            _ => self.refused.push(Refused {
+                offset: from,
+                end_offset: end,
+                recorded_at: None,
+                size: None,
+                reject: Reject::new(code, "", detail),
+            }),
         }
     }
 
@@ -151,7 +169,8 @@ impl Segment {
             None => Err(Reject::new(Code::ProducerTimestamp, "", "the message carries its producer's time, not the broker's")),
             Some(recorded_at) => {
                 let rows = self.rows.get_or_insert_with(|| Rows::new(contract.clone(), &self.part.0, self.part.1));
-                let message = Incoming { topic: self.topic, key: m.key(), payload: m.payload(), partition: self.part.1, offset, recorded_at };
+                let message =
+                    Incoming { topic: self.topic, key: m.key(), payload: m.payload(), partition: self.part.1, offset, recorded_at };
                 rows.append(&message).map(|_| ())
             }
         };
@@ -211,7 +230,10 @@ async fn commit_rejects(lake: &mut Lake, segments: &[(Partition, &[Refused], i64
 
 /// How a segment ended.
 enum Fate {
-    Landed { rows: u64, rejects: u64 },
+    Landed {
+        rows: u64,
+        rejects: u64,
+    },
     /// The table's position is this segment's end: it landed, as ours or as a rival's same rows.
     Already,
     /// The table's position is another: the segment is void.
@@ -245,7 +267,8 @@ impl Pending {
 /// The protocol. Rejects first, then the files, then one commit on the very snapshot whose positions equal the segments' starts.
 async fn commit(lake: &mut Lake, schema: &SchemaRef, segments: Vec<Segment>) -> Result<Vec<Done>> {
     let begun = Instant::now();
-    let refused: Vec<_> = segments.iter().filter(|s| !s.refused.is_empty()).map(|s| (s.part.clone(), s.refused.as_slice(), s.end)).collect();
+    let refused: Vec<_> =
+        segments.iter().filter(|s| !s.refused.is_empty()).map(|s| (s.part.clone(), s.refused.as_slice(), s.end)).collect();
     commit_rejects(lake, &refused).await?;
     let mut pending = vec![];
     for s in segments {
@@ -281,7 +304,8 @@ async fn commit(lake: &mut Lake, schema: &SchemaRef, segments: Vec<Segment>) -> 
         let begun = Instant::now();
         match lake.events.append(pending.iter().filter_map(|p| p.add.clone()).collect(), &moves).await? {
             Outcome::Landed(version) => {
-                let ranges = pending.iter().map(|p| format!("{}/{}:{}..{}", p.part.0, p.part.1, p.start, p.end)).collect::<Vec<_>>().join(" ");
+                let ranges =
+                    pending.iter().map(|p| format!("{}/{}:{}..{}", p.part.0, p.part.1, p.start, p.end)).collect::<Vec<_>>().join(" ");
                 telemetry::committed(&telemetry::Commit {
                     version,
                     rows: pending.iter().map(|p| p.rows).sum(),
@@ -360,7 +384,9 @@ impl Group {
             let mut lake = lake.lock().await;
             match tokio::time::timeout(COMMIT_LIMIT, commit(&mut lake, &schema, segments)).await {
                 Ok(done) => done,
-                Err(_) => Err(Error::new("commit took too long").detail(format!("over {} s", COMMIT_LIMIT.as_secs())).hint("is the lake's storage stuck?")),
+                Err(_) => Err(Error::new("commit took too long")
+                    .detail(format!("over {} s", COMMIT_LIMIT.as_secs()))
+                    .hint("is the lake's storage stuck?")),
             }
         }));
     }
@@ -472,7 +498,12 @@ impl Group {
             return Ok(());
         }
         let group = format!("{}-check", self.options.group);
-        let fixed = [("group.id", group.as_str()), ("enable.auto.commit", "false"), ("isolation.level", "read_committed"), ("auto.offset.reset", "earliest")];
+        let fixed = [
+            ("group.id", group.as_str()),
+            ("enable.auto.commit", "false"),
+            ("isolation.level", "read_committed"),
+            ("auto.offset.reset", "earliest"),
+        ];
         let reader: BaseConsumer = self.log.client(&[], &fixed).create().context(|| "Kafka consumer can't be made".into())?;
         let mut list = TopicPartitionList::new();
         for (part, (offset, _)) in &expected {
@@ -494,7 +525,9 @@ impl Group {
         while !expected.is_empty() {
             if Instant::now() > until {
                 let left = expected.keys().map(|p| format!("{}/{}", p.0, p.1)).collect::<Vec<_>>().join(", ");
-                return Err(Error::new("the lake's last messages can't be read again").detail(left).hint("is the broker up? start ingest again"));
+                return Err(Error::new("the lake's last messages can't be read again")
+                    .detail(left)
+                    .hint("is the broker up? start ingest again"));
             }
             match reader.poll(Duration::from_millis(100)) {
                 Some(Ok(m)) => {
@@ -563,7 +596,9 @@ impl ConsumerContext for Group {
 }
 
 fn watermarks<C: ConsumerContext>(consumer: &BaseConsumer<C>, part: &Partition) -> Result<(i64, i64)> {
-    consumer.fetch_watermarks(&part.0, part.1, PATIENCE).context(|| format!("partition {}/{}: the broker does not tell its ends", part.0, part.1))
+    consumer
+        .fetch_watermarks(&part.0, part.1, PATIENCE)
+        .context(|| format!("partition {}/{}: the broker does not tell its ends", part.0, part.1))
 }
 
 fn recreated(part: &Partition, why: &str) -> Error {
@@ -616,7 +651,8 @@ pub fn ingest(log: &Log, contract: Arc<Contract>, lake: Lake, runtime: &Handle, 
         options,
         state: Mutex::default(),
     };
-    let consumer: BaseConsumer<Group> = log.client(&ours, &fixed).create_with_context(group).context(|| "Kafka consumer can't be made".into())?;
+    let consumer: BaseConsumer<Group> =
+        log.client(&ours, &fixed).create_with_context(group).context(|| "Kafka consumer can't be made".into())?;
     let group = consumer.context().clone();
     let partitions = topics::partitions(log, &consumer)?;
     register(&group, &partitions)?;
@@ -649,7 +685,8 @@ fn register(group: &Group, partitions: &[(Topic, i32)]) -> Result<()> {
                     None => moves.push((partitions_app(&name), i64::from(*count))),
                     Some(n) if n == i64::from(*count) => {}
                     Some(n) => {
-                        let hint = "a topic's partition count may never change: a subject's events would no longer be in one partition, in order";
+                        let hint =
+                            "a topic's partition count may never change: a subject's events would no longer be in one partition, in order";
                         return Err(Error::new(format!("topic {name} has {count} partitions, had {n}")).hint(hint));
                     }
                 }

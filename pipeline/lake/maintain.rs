@@ -78,11 +78,13 @@ fn groups(table: &Table) -> Result<Vec<Vec<(LiveFile, Bounds)>>> {
 async fn merge(table: &mut Table, group: Vec<(LiveFile, Bounds)>) -> Result<bool> {
     let mut inputs = vec![];
     for (file, _) in &group {
-        let read = table.store().get(&Path::from(file.add.path.as_str())).await.context(|| format!("file {} can't be read", file.add.path))?;
+        let read =
+            table.store().get(&Path::from(file.add.path.as_str())).await.context(|| format!("file {} can't be read", file.add.path))?;
         inputs.push(read.bytes().await.context(|| format!("file {} can't be read", file.add.path))?);
     }
     let rows: usize = group.iter().map(|(_, b)| b.rows).sum();
-    let bytes = tokio::task::spawn_blocking(move || rewrite(&inputs, rows)).await.map_err(|e| Error::new("compaction ended badly").detail(e))??;
+    let bytes =
+        tokio::task::spawn_blocking(move || rewrite(&inputs, rows)).await.map_err(|e| Error::new("compaction ended badly").detail(e))??;
     let Some((_, first)) = group.first() else { return Ok(false) };
     let path = format!("{}/{}/{:020}-{}.parquet", first.partition.0, first.partition.1, first.low, uuid::Uuid::new_v4());
     let added = add(path.clone(), bytes.len() as i64, merged_statistics(&group)?, false);
@@ -118,7 +120,9 @@ fn rewrite(inputs: &[Bytes], rows: usize) -> Result<Bytes> {
         let column = reader.schema().column_with_name("type").map(|(i, _)| i);
         for (group, meta) in reader.metadata().row_groups().iter().enumerate() {
             let kind = match column.and_then(|c| meta.column(c).statistics()) {
-                Some(ChunkStatistics::ByteArray(s)) => s.min_opt().map(|v| String::from_utf8_lossy(v.data()).into_owned()).unwrap_or_default(),
+                Some(ChunkStatistics::ByteArray(s)) => {
+                    s.min_opt().map(|v| String::from_utf8_lossy(v.data()).into_owned()).unwrap_or_default()
+                }
                 _ => String::new(),
             };
             kinds.entry(kind).or_default().push((at, group));
@@ -131,7 +135,8 @@ fn rewrite(inputs: &[Bytes], rows: usize) -> Result<Bytes> {
     for groups in kinds.values() {
         for (at, group) in groups {
             let input = inputs.get(*at).cloned().unwrap_or_default();
-            let reader = ParquetRecordBatchReaderBuilder::try_new(input).context(failed)?.with_row_groups(vec![*group]).build().context(failed)?;
+            let reader =
+                ParquetRecordBatchReaderBuilder::try_new(input).context(failed)?.with_row_groups(vec![*group]).build().context(failed)?;
             for batch in reader {
                 let batch = batch.context(failed)?;
                 written += batch.num_rows();
@@ -141,7 +146,8 @@ fn rewrite(inputs: &[Bytes], rows: usize) -> Result<Bytes> {
         writer.flush().context(failed)?;
     }
     if written != rows {
-        return Err(Error::new("compaction read another number of rows than the lake's log names").detail(format!("{written} for {rows}, by {CREATED_BY}")));
+        return Err(Error::new("compaction read another number of rows than the lake's log names")
+            .detail(format!("{written} for {rows}, by {CREATED_BY}")));
     }
     Ok(Bytes::from(writer.into_inner().context(failed)?))
 }
@@ -159,7 +165,8 @@ fn order(mut fields: Vec<Arc<arrow::datatypes::Field>>) -> Vec<Arc<arrow::dataty
 fn merged_statistics(group: &[(LiveFile, Bounds)]) -> Result<String> {
     let (mut low, mut high, mut nulls, mut rows) = (Map::new(), Map::new(), Map::new(), 0u64);
     for (file, b) in group {
-        let stats: Value = serde_json::from_str(file.add.stats.as_deref().unwrap_or_default()).context(|| "a file's statistics can't be read".into())?;
+        let stats: Value =
+            serde_json::from_str(file.add.stats.as_deref().unwrap_or_default()).context(|| "a file's statistics can't be read".into())?;
         let side = |name: &str| stats.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
         let of = side("nullCount");
         for name in nulls.keys().cloned().chain(of.keys().cloned()).collect::<std::collections::BTreeSet<String>>() {
@@ -200,10 +207,16 @@ pub async fn last_messages(events: &Table, schema: &SchemaRef, positions: &[(Par
     session.register_table("events", Arc::new(Files::of_table(events, schema.clone(), None)?)).context(failed)?;
     let one = |(p, o): (&Partition, &i64)| format!("(kafka_topic = '{}' AND kafka_partition = {} AND kafka_offset = {o})", p.0, p.1);
     let any = high.iter().map(one).collect::<Vec<_>>().join(" OR ");
-    let frame = session.sql(&format!("SELECT kafka_topic, kafka_partition, kafka_offset, recorded_at FROM events WHERE {any}")).await.context(failed)?;
+    let frame = session
+        .sql(&format!("SELECT kafka_topic, kafka_partition, kafka_offset, recorded_at FROM events WHERE {any}"))
+        .await
+        .context(failed)?;
     let mut found = HashMap::new();
     for batch in frame.collect().await.context(failed)? {
-        let (topic, partition) = (arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).context(failed)?, batch.column(1).as_primitive::<arrow::datatypes::Int32Type>());
+        let (topic, partition) = (
+            arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).context(failed)?,
+            batch.column(1).as_primitive::<arrow::datatypes::Int32Type>(),
+        );
         let (offset, at) = (batch.column(2).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<TimestampMicrosecondType>());
         for i in 0..batch.num_rows() {
             found.insert((topic.as_string::<i32>().value(i).to_owned(), partition.value(i)), (offset.value(i), at.value(i) / 1000));

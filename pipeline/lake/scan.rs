@@ -89,7 +89,8 @@ impl Files {
                     (b.high >= end).then_some(end)
                 }
             };
-            let path = Path::parse(format!("{base}{}", file.add.path)).context(|| format!("file {} of the lake has a bad path", file.add.path))?;
+            let path =
+                Path::parse(format!("{base}{}", file.add.path)).context(|| format!("file {} of the lake has a bad path", file.add.path))?;
             let statistics = Arc::new(statistics(&schema, &b));
             ordered.push((b.partition, b.low, File { path, size: file.add.size as u64, statistics, cut }));
         }
@@ -109,13 +110,17 @@ impl Files {
         Ok(Files { store: ObjectStoreUrl::local_filesystem(), files, schema })
     }
 
-    fn plan(&self, state: &dyn Session, files: &[&File], projection: Option<&Vec<usize>>, limit: Option<usize>) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    fn plan(
+        &self,
+        state: &dyn Session,
+        files: &[&File],
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let options = state.table_options().parquet.clone();
         let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
-        let parts: Vec<PartitionedFile> = files
-            .iter()
-            .map(|f| PartitionedFile::new(f.path.to_string(), f.size).with_statistics(f.statistics.clone()))
-            .collect();
+        let parts: Vec<PartitionedFile> =
+            files.iter().map(|f| PartitionedFile::new(f.path.to_string(), f.size).with_statistics(f.statistics.clone())).collect();
         let statistics = Statistics::try_merge_iter(files.iter().map(|f| f.statistics.as_ref()), &self.schema)?;
         // Neighbours stay together, so that a group reads whole ranges of a partition's offsets.
         let each = parts.len().div_ceil(state.config().target_partitions().max(1)).max(1);
@@ -130,7 +135,13 @@ impl Files {
     }
 
     /// A file that straddles the pin: its rows below it.
-    fn plan_cut(&self, state: &dyn Session, file: &File, end: i64, projection: Option<&Vec<usize>>) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    fn plan_cut(
+        &self,
+        state: &dyn Session,
+        file: &File,
+        end: i64,
+        projection: Option<&Vec<usize>>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let offset = self.schema.index_of("kafka_offset")?;
         let mut read = wanted.clone();
@@ -160,7 +171,13 @@ impl TableProvider for Files {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
-    async fn scan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, _: &[Expr], limit: Option<usize>) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let (cut, whole): (Vec<&File>, Vec<&File>) = self.files.iter().partition(|f| f.cut.is_some());
         let mut plans = vec![];
         if !whole.is_empty() {
@@ -198,7 +215,8 @@ fn percent_decode(path: &str) -> String {
 }
 
 fn store_url(url: &url::Url) -> Result<ObjectStoreUrl> {
-    let text = if url.scheme() == "file" { "file://".to_owned() } else { format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()) };
+    let text =
+        if url.scheme() == "file" { "file://".to_owned() } else { format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()) };
     ObjectStoreUrl::parse(&text).context(|| format!("address {url} can't be used"))
 }
 

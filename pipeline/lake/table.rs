@@ -53,7 +53,12 @@ impl Table {
                 ("delta.enableExpiredLogCleanup".to_owned(), Some("false".to_owned())),
             ];
             configuration.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned()))));
-            let made = table.create().with_columns(struct_type.fields().cloned()).with_configuration(configuration).with_raise_if_key_not_exists(false).await;
+            let made = table
+                .create()
+                .with_columns(struct_type.fields().cloned())
+                .with_configuration(configuration)
+                .with_raise_if_key_not_exists(false)
+                .await;
             // Another process may make it at the same moment: whoever loses opens the winner's.
             if let Err(e) = made
                 && Table::open(url.clone()).await.is_err()
@@ -80,7 +85,7 @@ impl Table {
 
     /// The version that this is a view of.
     pub fn version(&self) -> u64 {
-        self.inner.version().unwrap_or_default() as u64
+        self.inner.version().unwrap_or_default()
     }
 
     /// The object store below the table's folder.
@@ -120,7 +125,10 @@ impl Table {
         }
         let snapshot = self.inner.snapshot().context(|| format!("table {} can't be read", self.url))?;
         let log = self.inner.log_store();
-        let v = snapshot.transaction_version(log.as_ref(), app).await.context(|| format!("table {}: position {app} can't be read", self.url))?;
+        let v = snapshot
+            .transaction_version(log.as_ref(), app)
+            .await
+            .context(|| format!("table {}: position {app} can't be read", self.url))?;
         self.known.insert(app.to_owned(), v);
         Ok(v)
     }
@@ -148,13 +156,19 @@ impl Table {
         self.commit(actions, properties, DeltaOperation::Optimize { predicate: None, target_size: 1 << 28 }, &[]).await
     }
 
-    async fn commit(&mut self, actions: Vec<Action>, properties: CommitProperties, operation: DeltaOperation, moves: &[(String, i64)]) -> Result<Outcome> {
+    async fn commit(
+        &mut self,
+        actions: Vec<Action>,
+        properties: CommitProperties,
+        operation: DeltaOperation,
+        moves: &[(String, i64)],
+    ) -> Result<Outcome> {
         let base = self.version();
         let snapshot = self.inner.snapshot().context(|| format!("table {} can't be read", self.url))?;
         let done = CommitBuilder::from(properties).with_actions(actions).build(Some(snapshot), self.inner.log_store(), operation).await;
         match done {
             Ok(c) => {
-                let version = c.version() as u64;
+                let version = c.version();
                 if let Some(dir) = self.dir() {
                     sync(&dir.join("_delta_log").join(format!("{version:020}.json")))?;
                 }
@@ -201,11 +215,14 @@ pub fn sync(file: &Path) -> Result<()> {
 /// Takes away a last commit that a loss of power left torn. Nothing rests on it: its messages are read again from the position before it.
 fn mend(log: &Path) -> Result<()> {
     let Ok(list) = std::fs::read_dir(log) else { return Ok(()) };
-    let commits = list.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|x| x == "json") && p.file_stem().is_some_and(|s| s.len() == 20));
+    let commits = list
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.extension().is_some_and(|x| x == "json") && p.file_stem().is_some_and(|s| s.len() == 20));
     let Some(last) = commits.max() else { return Ok(()) };
     let text = std::fs::read(&last).context(|| format!("file {} can't be read", last.display()))?;
     let whole = text.ends_with(b"}") || text.ends_with(b"}\n");
-    let sound = whole && text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).all(|l| serde_json::from_slice::<serde::de::IgnoredAny>(l).is_ok());
+    let sound =
+        whole && text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).all(|l| serde_json::from_slice::<serde::de::IgnoredAny>(l).is_ok());
     if !sound {
         let aside = last.with_extension("json.torn");
         tracing::warn!(file = %last.display(), "the lake's last commit is torn, as after a loss of power: it is set aside and its messages are read again");

@@ -62,7 +62,10 @@ pub fn encode(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Bytes> {
 
 /// The batch with all columns of `schema`; those it lacks are null.
 pub fn fill(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
-    let columns = schema.fields().iter().map(|f| batch.column_by_name(f.name()).cloned().unwrap_or_else(|| new_null_array(f.data_type(), batch.num_rows())));
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|f| batch.column_by_name(f.name()).cloned().unwrap_or_else(|| new_null_array(f.data_type(), batch.num_rows())));
     RecordBatch::try_new(schema.clone(), columns.collect()).context(|| "rows don't have the table's columns".into())
 }
 
@@ -78,7 +81,9 @@ pub async fn put(table: &Table, topic: &str, partition: i32, start: i64, schema:
     let stats = statistics(&batches)?;
     let encoded = {
         let schema = schema.clone();
-        tokio::task::spawn_blocking(move || encode(&schema, &batches)).await.map_err(|e| Error::new("Parquet file can't be written").detail(e))??
+        tokio::task::spawn_blocking(move || encode(&schema, &batches))
+            .await
+            .map_err(|e| Error::new("Parquet file can't be written").detail(e))??
     };
     let path = format!("{topic}/{partition}/{start:020}-{}.parquet", uuid::Uuid::new_v4());
     let size = encoded.len() as i64;
@@ -121,7 +126,9 @@ pub fn statistics(batches: &[RecordBatch]) -> Result<String> {
     let (mut low, mut high, mut nulls) = (Map::new(), Map::new(), Map::new());
     let mut names: Vec<(String, DataType)> = vec![];
     for field in batches.iter().flat_map(|b| b.schema_ref().fields().iter().cloned().collect::<Vec<_>>()) {
-        if (BOUNDED.contains(&field.name().as_str()) || field.data_type() == &DataType::Date32) && !names.iter().any(|(n, _)| n == field.name()) {
+        if (BOUNDED.contains(&field.name().as_str()) || field.data_type() == &DataType::Date32)
+            && !names.iter().any(|(n, _)| n == field.name())
+        {
             names.push((field.name().clone(), field.data_type().clone()));
         }
     }
@@ -169,7 +176,8 @@ fn bounds(array: &dyn Array) -> Option<(Value, Value)> {
         }
         DataType::Timestamp(_, _) => {
             let a = array.as_primitive::<TimestampMicrosecondType>();
-            let text = |t: i64| chrono::DateTime::from_timestamp_micros(t).map(|t| Value::from(t.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()));
+            let text =
+                |t: i64| chrono::DateTime::from_timestamp_micros(t).map(|t| Value::from(t.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()));
             Some((text(min(a)?)?, text(max(a)?)?))
         }
         _ => None,

@@ -54,7 +54,8 @@ impl Producer {
         let ours = [("linger.ms", "20"), ("compression.type", "lz4"), ("message.timeout.ms", "60000")];
         // An idempotent producer neither doubles nor reorders; another partitioner would spread a subject over two partitions.
         let fixed = [("enable.idempotence", "true"), ("partitioner", "murmur2_random")];
-        let client = log.client(&ours, &fixed).create_with_context(Deliveries::default()).context(|| "Kafka producer can't be made".into())?;
+        let client =
+            log.client(&ours, &fixed).create_with_context(Deliveries::default()).context(|| "Kafka producer can't be made".into())?;
         Ok(Producer { client, topics: Topic::ALL.map(|t| log.topic(t)), sent: 0 })
     }
 
@@ -110,7 +111,8 @@ const LONGEST: u64 = 64 * 1024 + 2;
 pub fn file(log: &Log, contract: Arc<Contract>, path: &Path, strict: bool) -> Result<Counts> {
     let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     let failed = || format!("{name} can't be read");
-    let mut input: Box<dyn Read> = if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(File::open(path).context(failed)?) };
+    let mut input: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(File::open(path).context(failed)?) };
     let mut counts = Counts::default();
     if strict {
         // Read twice, so standard input is kept in a file that has no name.

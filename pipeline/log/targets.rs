@@ -44,7 +44,8 @@ pub fn load(log: &Log, contract: Arc<Contract>, file: &Path) -> Result<u64> {
 pub fn events(name: &str, text: &str, contract: Arc<Contract>, time: &str) -> Result<Vec<Target>> {
     let wrong = |line: u64, what: String| Error::refused(format!("allocation table {name}:{line}: {what}"));
     let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-    let head: Vec<String> = reader.headers().context(|| format!("allocation table {name} can't be read"))?.iter().map(|h| h.trim().to_owned()).collect();
+    let head: Vec<String> =
+        reader.headers().context(|| format!("allocation table {name} can't be read"))?.iter().map(|h| h.trim().to_owned()).collect();
     for need in TEXTS.iter().take(3) {
         if !head.iter().any(|h| h == need) {
             return Err(wrong(1, format!("column {need} is missing")));
@@ -52,7 +53,9 @@ pub fn events(name: &str, text: &str, contract: Arc<Contract>, time: &str) -> Re
     }
     let mut decoder = Decoder::new(contract);
     let mut out = vec![];
-    let (mut sums, mut control): (BTreeMap<(String, String), i64>, BTreeMap<(String, String), (i64, u64)>) = Default::default();
+    // By plan and column: what the districts add up to; what the control row says, and in which line.
+    let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let mut control: BTreeMap<(String, String), (i64, u64)> = BTreeMap::new();
     for row in reader.records() {
         let row = row.context(|| format!("allocation table {name} can't be read"))?;
         let line = row.position().map_or(0, csv::Position::line);

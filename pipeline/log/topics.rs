@@ -5,14 +5,18 @@ use crate::error::{Context, Error, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Partitions of a new topic; the count never changes afterwards, since a subject's events must stay in one.
 pub const PARTITIONS: i32 = 6;
 
 /// Settings that the figures rest on: the broker's own clock stamps, nothing is compacted or aged out, no unclean leader drops a tail.
-const SETTINGS: [(&str, &str); 4] =
-    [("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "delete"), ("retention.ms", "-1"), ("unclean.leader.election.enable", "false")];
+const SETTINGS: [(&str, &str); 4] = [
+    ("message.timestamp.type", "LogAppendTime"),
+    ("cleanup.policy", "delete"),
+    ("retention.ms", "-1"),
+    ("unclean.leader.election.enable", "false"),
+];
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -36,8 +40,14 @@ pub async fn create(log: &Log) -> Result<Vec<String>> {
             None => return Err(Error::new(format!("topic {name} can't be made")).detail("the broker did not answer")),
         }
     }
-    verify(log).await?;
-    Ok(made)
+    // A broker answers for a topic it has just made before it knows all of it.
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match verify(log).await {
+            Err(_) if !made.is_empty() && Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
+            outcome => return outcome.map(|()| made),
+        }
+    }
 }
 
 /// Refuses topics set otherwise than contract §1, and names the setting. The embedded broker can't be asked.
@@ -52,14 +62,19 @@ pub async fn verify(log: &Log) -> Result<()> {
     let answers = admin.describe_configs(&resources, &options).await.context(|| "topics' settings can't be read".into())?;
     for (name, answer) in names.iter().zip(answers) {
         let config = answer.map_err(|code| {
-            let hint = if code == RDKafkaErrorCode::UnknownTopicOrPartition { "make it with: kangyang topics create" } else { "see the broker's log" };
+            let hint = if code == RDKafkaErrorCode::UnknownTopicOrPartition {
+                "make it with: kangyang topics create"
+            } else {
+                "see the broker's log"
+            };
             Error::new(format!("topic {name}: its settings can't be read")).detail(code).hint(hint)
         })?;
         let found = config.entry_map();
         for (key, want) in SETTINGS {
             let is = found.get(key).and_then(|e| e.value.as_deref()).unwrap_or("unset");
             if is != want {
-                let why = if key == "message.timestamp.type" { "an as-of date needs the broker's own clock" } else { "nothing may be lost" };
+                let why =
+                    if key == "message.timestamp.type" { "an as-of date needs the broker's own clock" } else { "nothing may be lost" };
                 let hint = format!("{why}: kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {key}={want}");
                 return Err(Error::new(format!("topic {name}: {key} is {is}, must be {want}")).hint(hint));
             }
@@ -69,7 +84,10 @@ pub async fn verify(log: &Log) -> Result<()> {
 }
 
 /// How many partitions each topic has. Error: a topic is missing.
-pub fn partitions<C: rdkafka::consumer::ConsumerContext>(log: &Log, client: &impl rdkafka::consumer::Consumer<C>) -> Result<Vec<(Topic, i32)>> {
+pub fn partitions<C: rdkafka::consumer::ConsumerContext>(
+    log: &Log,
+    client: &impl rdkafka::consumer::Consumer<C>,
+) -> Result<Vec<(Topic, i32)>> {
     Topic::ALL
         .iter()
         .map(|topic| {

@@ -87,8 +87,17 @@ impl Dag {
         for model in models.values() {
             if let Some(unknown) = model.reads.iter().find(|r| !base.contains(*r) && !models.contains_key(*r)) {
                 let line = line_of(&model.sql, unknown);
-                let near = base.iter().chain(models.keys()).filter(|n| n.starts_with(unknown.split('_').next().unwrap_or(unknown))).cloned().collect::<Vec<_>>();
-                let hint = if near.is_empty() { "tables are events, reference data and other models".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
+                let near = base
+                    .iter()
+                    .chain(models.keys())
+                    .filter(|n| n.starts_with(unknown.split('_').next().unwrap_or(unknown)))
+                    .cloned()
+                    .collect::<Vec<_>>();
+                let hint = if near.is_empty() {
+                    "tables are events, reference data and other models".to_owned()
+                } else {
+                    format!("did you mean {}?", near.join(", "))
+                };
                 return Err(Error::new(format!("model {}/{}:{line}: unknown table {unknown}", tree.name, model.path)).hint(hint));
             }
         }
@@ -144,7 +153,9 @@ pub fn tables(sql: &str) -> Result<BTreeSet<String>, String> {
 }
 
 fn line_of(text: &str, word: &str) -> usize {
-    let is = |line: &str| line.split("--").next().unwrap_or_default().split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w.eq_ignore_ascii_case(word));
+    let is = |line: &str| {
+        line.split("--").next().unwrap_or_default().split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w.eq_ignore_ascii_case(word))
+    };
     text.lines().position(is).map_or(1, |i| i + 1)
 }
 
@@ -170,7 +181,8 @@ fn cycle(models: &BTreeMap<String, Model>, left: &BTreeSet<&String>, tree: &str)
     while let Some(next) = walk.last().and_then(|n| models.get(*n)).and_then(|m| m.reads.iter().find(|r| left.contains(r))) {
         if let Some(at) = walk.iter().position(|n| *n == next) {
             let names: Vec<&str> = walk.iter().skip(at).map(|n| n.as_str()).chain([next.as_str()]).collect();
-            let place = models.get(next).zip(names.get(1)).map(|(m, r)| format!("{tree}/{}:{}", m.path, line_of(&m.sql, r))).unwrap_or_default();
+            let place =
+                models.get(next).zip(names.get(1)).map(|(m, r)| format!("{tree}/{}:{}", m.path, line_of(&m.sql, r))).unwrap_or_default();
             return Error::new(format!("model {place}: models read each other in a circle")).detail(names.join(" → "));
         }
         walk.push(next);

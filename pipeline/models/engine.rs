@@ -66,7 +66,9 @@ impl Period {
     fn batch(period: Option<&Period>) -> Result<RecordBatch> {
         let text = |f: fn(&Period) -> &str| Arc::new(period.iter().map(|p| Some(f(p))).collect::<StringArray>()) as ArrayRef;
         let int = |f: fn(&Period) -> i64| Arc::new(period.iter().map(|p| Some(f(p))).collect::<Int64Array>()) as ArrayRef;
-        let day = |f: fn(&Period) -> NaiveDate| Arc::new(period.iter().map(|p| Some(Date32Type::from_naive_date(f(p)))).collect::<Date32Array>()) as ArrayRef;
+        let day = |f: fn(&Period) -> NaiveDate| {
+            Arc::new(period.iter().map(|p| Some(Date32Type::from_naive_date(f(p)))).collect::<Date32Array>()) as ArrayRef
+        };
         RecordBatch::try_from_iter_with_nullable([
             ("plan", text(|p| &p.plan), false),
             ("period", text(|p| &p.name), false),
@@ -206,7 +208,12 @@ impl Engine {
 
     /// Lets go of models that none of the steps ahead reads. What a view has taken in lives on with the view.
     pub fn release(&mut self, ahead: &[String]) {
-        let done: Vec<String> = self.ready.iter().filter(|r| !ahead.iter().any(|n| self.dag.models.get(n).is_some_and(|m| m.reads.contains(*r)))).cloned().collect();
+        let done: Vec<String> = self
+            .ready
+            .iter()
+            .filter(|r| !ahead.iter().any(|n| self.dag.models.get(n).is_some_and(|m| m.reads.contains(*r))))
+            .cloned()
+            .collect();
         for name in done {
             // Marts stay: they are files, and a report reads them.
             if self.dag.models.get(&name).is_some_and(|m| m.layer == Layer::State) && self.session.deregister_table(name.as_str()).is_ok() {
@@ -229,7 +236,10 @@ impl Engine {
     }
 
     async fn plan(&self, model: &Model) -> Result<DataFrame> {
-        self.session.sql(&model.sql).await.map_err(|e| Error::new(format!("model {}: SQL does not fit its tables", model.path)).detail(brief(&e)))
+        self.session
+            .sql(&model.sql)
+            .await
+            .map_err(|e| Error::new(format!("model {}: SQL does not fit its tables", model.path)).detail(brief(&e)))
     }
 
     /// Runs a model and keeps its rows: in memory, or beyond the limit in files of the scratch folder.
@@ -237,7 +247,9 @@ impl Engine {
         let failed = || format!("model {} can't be run", model.path);
         let streams = frame.execute_stream_partitioned().await.map_err(|e| Error::new(failed()).detail(brief(&e)))?;
         // Whether a column may be null differs between a plan and its batches: a held table promises nothing.
-        let Some(schema) = streams.first().map(|s| nullable(&s.schema())) else { return Err(Error::new(failed()).detail("the plan has no output")) };
+        let Some(schema) = streams.first().map(|s| nullable(&s.schema())) else {
+            return Err(Error::new(failed()).detail("the plan has no output"));
+        };
         let tasks: Vec<_> = streams
             .into_iter()
             .enumerate()

@@ -105,7 +105,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Rows as Parquet bytes, deterministic.
 pub fn parquet(schema: &Schema, batches: &[arrow::array::RecordBatch]) -> Result<Vec<u8>> {
     let failed = || "Parquet file can't be written".to_owned();
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), std::sync::Arc::new(schema.clone()), writer_options()?).context(failed)?;
+    let mut writer =
+        ArrowWriter::try_new_with_options(Vec::new(), std::sync::Arc::new(schema.clone()), writer_options()?).context(failed)?;
     batches.iter().try_for_each(|b| writer.write(b)).context(failed)?;
     writer.into_inner().context(failed)
 }

@@ -44,7 +44,10 @@ impl FromStr for Pin {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Pin> {
-        let bad = |part: &str| Error::usage(format!("pin can't be read at {part:?}")).hint("a pin is topic/partition=offset,…, as build.json and manifest.json have it");
+        let bad = |part: &str| {
+            Error::usage(format!("pin can't be read at {part:?}"))
+                .hint("a pin is topic/partition=offset,…, as build.json and manifest.json have it")
+        };
         let mut all = BTreeMap::new();
         for part in text.split(',') {
             let (place, offset) = part.split_once('=').ok_or_else(|| bad(part))?;
@@ -91,7 +94,9 @@ impl Pin {
         session.register_table("rejects", Arc::new(Files::of_table(&lake.rejects, rejects_schema(), None)?)).context(failed)?;
         let instant = at.format("%Y-%m-%dT%H:%M:%S%.6fZ");
         let later = |table: &str| {
-            format!("SELECT kafka_topic, kafka_partition, kafka_offset FROM {table} WHERE recorded_at >= CAST('{instant}' AS TIMESTAMP WITH TIME ZONE)")
+            format!(
+                "SELECT kafka_topic, kafka_partition, kafka_offset FROM {table} WHERE recorded_at >= CAST('{instant}' AS TIMESTAMP WITH TIME ZONE)"
+            )
         };
         let first = format!(
             "SELECT kafka_topic, kafka_partition, min(kafka_offset) FROM ({} UNION ALL {}) GROUP BY kafka_topic, kafka_partition",
@@ -136,5 +141,7 @@ impl Pin {
 
 /// An instant of the command line: RFC 3339 with offset.
 pub fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text).map(|t| t.with_timezone(&Utc)).map_err(|_| "an instant like 2021-07-05T18:00:00+08:00 is wanted".into())
+    DateTime::parse_from_rfc3339(text)
+        .map(|t| t.with_timezone(&Utc))
+        .map_err(|_| "an instant like 2021-07-05T18:00:00+08:00 is wanted".into())
 }

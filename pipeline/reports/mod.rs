@@ -54,7 +54,8 @@ pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> 
     if !bad.is_empty() {
         return Err(failed_checks(&bad));
     }
-    let names: Vec<String> = engine.dag.layer(Layer::Reports).into_iter().filter(|n| r.queries.files.contains_key(&format!("reports/{n}.toml"))).collect();
+    let names: Vec<String> =
+        engine.dag.layer(Layer::Reports).into_iter().filter(|n| r.queries.files.contains_key(&format!("reports/{n}.toml"))).collect();
     engine.prepare(&names).await?;
     let mut manifest = Manifest {
         format: FORMAT,
@@ -120,7 +121,9 @@ fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -
                 return Ok((place, true));
             }
             // Another run took this number in between: look again.
-            Err(_) if place.exists() => std::fs::remove_dir_all(&aside).context(|| format!("folder {} can't be removed", aside.display()))?,
+            Err(_) if place.exists() => {
+                std::fs::remove_dir_all(&aside).context(|| format!("folder {} can't be removed", aside.display()))?
+            }
             Err(e) => return Err(Error::new(format!("report can't be put at {}", place.display())).detail(e)),
         }
     }
@@ -132,7 +135,8 @@ fn digests(tree: &Tree) -> BTreeMap<String, String> {
 
 /// A text column of a reference table.
 fn texts<'a>(contract: &'a Contract, table: &str, column: &str) -> Vec<&'a str> {
-    let found = contract.reference().get(table).and_then(|b: &RecordBatch| b.column_by_name(column)).filter(|c| c.data_type() == &DataType::Utf8);
+    let found =
+        contract.reference().get(table).and_then(|b: &RecordBatch| b.column_by_name(column)).filter(|c| c.data_type() == &DataType::Utf8);
     found.map(|c| c.as_string::<i32>().iter().map(Option::unwrap_or_default).collect()).unwrap_or_default()
 }
 
@@ -147,14 +151,22 @@ async fn vars(engine: &mut Engine, r: &Request<'_>, manifest: &Manifest) -> Resu
     let first = |column| texts(r.contract, "city", column).first().map(|s| (*s).to_owned()).unwrap_or_default();
     vars.city = first("city");
     vars.office = first("office");
-    let years = format!("SELECT min(year), max(year) FROM completion_by_district_year WHERE plan = '{}'", r.period.plan.replace('\'', "''"));
+    let years =
+        format!("SELECT min(year), max(year) FROM completion_by_district_year WHERE plan = '{}'", r.period.plan.replace('\'', "''"));
     let span = engine.query(&years).await?.batch()?;
-    let year = |i: usize| span.columns().get(i).map(|c| c.as_primitive::<Int64Type>()).filter(|c| !c.is_empty() && c.is_valid(0)).map_or(0, |c| c.value(0) as i32);
+    let year = |i: usize| {
+        span.columns()
+            .get(i)
+            .map(|c| c.as_primitive::<Int64Type>())
+            .filter(|c| !c.is_empty() && c.is_valid(0))
+            .map_or(0, |c| c.value(0) as i32)
+    };
     (vars.first_year, vars.last_year) = (year(0), year(1));
     vars.provisional = manifest.provisional;
     vars.pin.clone_from(&manifest.pin);
     vars.inputs = manifest.inputs_digest();
-    let listed = |kind: &str, files: &BTreeMap<String, String>| files.iter().map(|(p, d)| (format!("{kind}/{p}"), d.clone())).collect::<Vec<_>>();
+    let listed =
+        |kind: &str, files: &BTreeMap<String, String>| files.iter().map(|(p, d)| (format!("{kind}/{p}"), d.clone())).collect::<Vec<_>>();
     vars.digests = listed("queries", &manifest.queries).into_iter().chain(listed("schemas", &manifest.schemas)).collect();
     vars.assumptions = texts(r.contract, "assumptions", "label").into_iter().map(str::to_owned).collect();
     Ok(vars)

@@ -224,7 +224,7 @@ impl Random {
 
     /// 0 ≤ n < `end`.
     pub fn below(&mut self, end: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(end) >> 32) as u32
+        (((self.next() >> 32) * u64::from(end)) >> 32) as u32
     }
 
     pub fn chance(&mut self, percent: u32) -> bool {
@@ -483,10 +483,10 @@ impl Maker {
     fn next_event(&mut self) -> (&'static str, Event) {
         let mut name = self.weighted();
         let mut scripted = None;
-        if self.r.chance(70) {
-            if let Some((n, data)) = self.script.pop() {
-                (name, scripted) = (n, Some(data));
-            }
+        if self.r.chance(70)
+            && let Some((n, data)) = self.script.pop()
+        {
+            (name, scripted) = (n, Some(data));
         }
         let (of, mut data) = match name {
             "review_decided" => ("trainee_completed", self.data(name)),

@@ -3,6 +3,7 @@
 //! Nothing here waits by the clock: every wait is for an event (a line, an answer, an end), and has a deadline that fails the test.
 #![allow(dead_code)] // each helper is there for several tests, and a filter may build only some of them
 pub mod command;
+pub mod fold;
 pub mod kafka;
 
 use std::os::unix::process::CommandExt;
