@@ -79,7 +79,7 @@ const NO_PIN: &str = "unknown/0=0";
 const PREFIX: &str = "kangyang";
 
 /// What befalls a class or a completion: in words, what is told, what must come of it (a form in force; `-` and the form it had when
-/// withdrawn; nothing). Of what is told, a letter is a form of the data (`class_form`, `completion_form`), in a new event; before it
+/// withdrawn; nothing). Of what is told, a letter is a form of the data (`World::form`, `Generator::trainee`) in a new event; before it
 /// `+` corrects what was told last, `?` supersedes the first (nobody's id if there is none), `!` has the first's id, `@` that id, but
 /// from the city, superseding it, `&` the id of the person's enrolment. `-` withdraws; `=2` is the second event once more; `%` the
 /// first with its keys in another order; `>` lets months pass.
