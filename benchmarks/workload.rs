@@ -1,5 +1,7 @@
-//! As many valid events as one likes, of a city's real mix: classes with their rosters, sessions, completions, certificates, and a few repeats.
+//! As many valid events as one likes, of a city's real mix: classes with their rosters, sessions, completions, certificates, and a few
+//! repeats.
 use kangyang::error::{Context, Result};
+use serde_json::{Value, json};
 use std::io::{BufWriter, Write};
 
 /// Trainees of a class.
@@ -14,12 +16,12 @@ const OCCUPATIONS: [(&str, &str); 4] =
 pub fn write(count: u64, out: &mut dyn Write) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, out);
     let mut left = count;
-    for (district, year) in (1..=12u64).flat_map(|d| (2020..=2022).map(move |y| (d, y))) {
-        let data = format!(
-            r#""plan": "{PLAN}", "district_code": "JZ{district:02}", "year": {year}, "metric": "trainees", "target": 300, "document": "benchmark""#
-        );
-        let subject = format!("target/{PLAN}/JZ{district:02}/{year}/trainees");
-        line(&mut out, &mut left, "target_set", &subject, &format!("t{district}-{year}"), "/city/benchmark", "", &data)?;
+    for (district, year) in (1..=12u64).flat_map(|d| (2020..=2022u64).map(move |y| (d, y))) {
+        let code = format!("JZ{district:02}");
+        let data = json!({"plan": PLAN, "district_code": code, "year": year, "metric": "trainees", "target": 300, "document": "benchmark"});
+        let event =
+            Event { kind: "target_set", subject: format!("target/{PLAN}/{code}/{year}/trainees"), id: format!("t{code}-{year}"), data };
+        event.write(&mut out, &mut left, "/city/benchmark", None)?;
     }
     let mut class = 0;
     while left > 0 {
@@ -41,102 +43,115 @@ fn key(n: u64, salt: u64) -> String {
     format!("{:016x}{:016x}", mix(n ^ salt), mix(n.wrapping_mul(31) ^ salt))
 }
 
+struct Event {
+    kind: &'static str,
+    subject: String,
+    id: String,
+    data: Value,
+}
+
+impl Event {
+    fn write(self, out: &mut impl Write, left: &mut u64, source: &str, supersedes: Option<&str>) -> Result<()> {
+        if *left == 0 {
+            return Ok(());
+        }
+        *left -= 1;
+        let mut event = json!({
+            "specversion": "1.0",
+            "id": self.id,
+            "source": source,
+            "type": format!("kangyang.{}.v1", self.kind),
+            "subject": self.subject,
+            "time": "2021-06-18T09:12:00+08:00",
+            "origin": format!("8d3c50e17f9b4a26a1c47be0d96f2385#{}", *left % 300 + 1),
+        });
+        if let Some(fields) = event.as_object_mut() {
+            if let Some(id) = supersedes {
+                fields.insert("supersedes".into(), id.into());
+            }
+            fields.insert("data".into(), self.data);
+        }
+        serde_json::to_writer(&mut *out, &event).context(|| "events can't be written".into())?;
+        out.write_all(b"\n").context(|| "events can't be written".into())
+    }
+}
+
 fn class(out: &mut impl Write, left: &mut u64, number: u64) -> Result<()> {
     let x = mix(number);
     let (district, year, month) = (1 + x % 12, 2020 + x / 16 % 3, 1 + x / 64 % 12);
-    let id = format!("JZ{district:02}-{year}-{number:07}");
-    let source = format!("/districts/JZ{district:02}/rosters");
+    let code = format!("JZ{district:02}");
+    let id = format!("{code}-{year}-{number:07}");
+    let source = format!("/districts/{code}/rosters");
     let day = |d: u64| format!("{year}-{month:02}-{d:02}");
-    let (occupation, level) = OCCUPATIONS.get((x / 1024 % 4) as usize).copied().unwrap_or(("other", "5"));
-    let filed = format!(
-        r#""class_id": "{id}", "plan": "{PLAN}", "institution_id": "91410800TE5T00008T", "district_code": "JZ{district:02}", "occupation": "{occupation}", "level": "{level}", "training_kind": "pre_employment", "subsidised": {}, "schooling": {}, "planned_total_minutes": 3600, "planned_practical_minutes": 2400, "starts_on": "{}", "ends_on": "{}", "capacity": 30"#,
-        !x.is_multiple_of(7),
-        x.is_multiple_of(50),
-        day(1),
-        day(20)
-    );
-    line(out, left, "class_filed", &format!("class/{id}"), &format!("f{number}"), &source, "", &filed)?;
+    let (occupation, level) = OCCUPATIONS.get((x / 1024 % 4) as usize).copied().unwrap_or(("health_carer", "5"));
+    let subject = format!("class/{id}");
+    let data = json!({
+        "class_id": id, "plan": PLAN, "institution_id": "91410800TE5T00008T", "district_code": code, "occupation": occupation, "level": level,
+        "training_kind": "pre_employment", "subsidised": !x.is_multiple_of(7), "schooling": x.is_multiple_of(50),
+        "planned_total_minutes": 3600, "planned_practical_minutes": 2400, "starts_on": day(1), "ends_on": day(20), "capacity": 30,
+    });
+    Event { kind: "class_filed", subject: subject.clone(), id: format!("f{number}"), data }.write(out, left, &source, None)?;
     for s in 0..SESSIONS {
-        let data = format!(
-            r#""class_id": "{id}", "session_id": "S{s}", "trainer_key": "{}", "started_at": "{d}T09:00:00+08:00", "ended_at": "{d}T12:00:00+08:00", "session_minutes": 180, "practical": true"#,
-            key(number % 5000, 7),
-            d = day(2 + s)
-        );
-        line(out, left, "session_delivered", &format!("class/{id}/session/S{s}"), &format!("s{number}-{s}"), &source, "", &data)?;
+        let (started, ended) = (format!("{}T09:00:00+08:00", day(2 + s)), format!("{}T12:00:00+08:00", day(2 + s)));
+        let data = json!({
+            "class_id": id, "session_id": format!("S{s}"), "trainer_key": key(number % 5000, 7), "started_at": started, "ended_at": ended,
+            "session_minutes": 180, "practical": true,
+        });
+        let session = format!("{subject}/session/S{s}");
+        Event { kind: "session_delivered", subject: session, id: format!("s{number}-{s}"), data }.write(out, left, &source, None)?;
     }
     for t in 0..TRAINEES {
         let n = number * TRAINEES + t;
         // One in eight has been in another class before.
         let person = key(if mix(n).is_multiple_of(8) { mix(n) % (n + 1) } else { n }, 3);
-        let subject = format!("class/{id}/person/{person}");
-        let data = format!(
-            r#""class_id": "{id}", "person_key": "{person}", "sex": "F", "age_band": "45_54", "person_groups": ["rural_migrant"], "name_key": "{}", "phone_key": "{}", "enrolled_on": "{}""#,
-            key(n, 11),
-            key(n, 13),
-            day(1)
-        );
-        line(out, left, "trainee_enrolled", &subject, &format!("01J{n:020}E"), &source, "", &data)?;
+        let trainee = format!("{subject}/person/{person}");
+        let data = json!({
+            "class_id": id, "person_key": person, "sex": "F", "age_band": "45_54", "person_groups": ["rural_migrant"],
+            "name_key": key(n, 11), "phone_key": key(n, 13), "enrolled_on": day(1),
+        });
+        let enrolled = Event { kind: "trainee_enrolled", subject: trainee.clone(), id: format!("01J{n:020}E"), data };
+        enrolled.write(out, left, &source, None)?;
         for s in 0..SESSIONS {
-            let data = format!(
-                r#""class_id": "{id}", "session_id": "S{s}", "person_key": "{person}", "attendance_method": "face", "attended_at": "{}T08:{:02}:12+08:00""#,
-                day(2 + s),
-                n % 60
-            );
-            let subject = format!("class/{id}/session/S{s}/person/{person}");
-            line(out, left, "attendance_recorded", &subject, &format!("01J{n:020}A{s}"), &source, "", &data)?;
+            let data = json!({
+                "class_id": id, "session_id": format!("S{s}"), "person_key": person, "attendance_method": "face",
+                "attended_at": format!("{}T08:{:02}:12+08:00", day(2 + s), n % 60),
+            });
+            let seat = format!("{subject}/session/S{s}/person/{person}");
+            Event { kind: "attendance_recorded", subject: seat, id: format!("01J{n:020}A{s}"), data }.write(out, left, &source, None)?;
         }
-        let completed = |on: u64| {
-            format!(
-                r#""class_id": "{id}", "person_key": "{person}", "result": "passed", "completed_on": "{}", "attended_minutes": {}"#,
-                day(on),
-                n % 3600
-            )
+        let first = format!("01J{n:020}C");
+        let completed = |id: &str, on: u64| Event {
+            kind: "trainee_completed",
+            subject: trainee.clone(),
+            id: id.to_owned(),
+            data: json!({
+                "class_id": format!("{code}-{year}-{number:07}"), "person_key": person, "result": "passed", "completed_on": day(on),
+                "attended_minutes": n % 3600,
+            }),
         };
-        let event = format!("01J{n:020}C");
-        line(out, left, "trainee_completed", &subject, &event, &source, "", &completed(20))?;
+        completed(&first, 20).write(out, left, &source, None)?;
         match mix(n ^ 5) % 300 {
-            0 => line(out, left, "trainee_completed", &subject, &event, &source, "", &completed(20))?,
-            1 => line(
-                out,
-                left,
-                "trainee_completed",
-                &subject,
-                &format!("{event}2"),
-                &source,
-                &format!(r#""supersedes": "{event}", "#),
-                &completed(21),
-            )?,
+            0 => completed(&first, 20).write(out, left, &source, None)?,
+            1 => completed(&format!("{first}2"), 21).write(out, left, &source, Some(&first))?,
             2 => {
-                let data = r#""withdrawn_type": "kangyang.trainee_completed.v1", "reason": "benchmark""#;
-                line(out, left, "record_withdrawn", &subject, &format!("{event}W"), &source, "", data)?;
+                let data = json!({"withdrawn_type": "kangyang.trainee_completed.v1", "reason": "benchmark"});
+                let withdrawn = Event { kind: "record_withdrawn", subject: trainee.clone(), id: format!("{first}W"), data };
+                withdrawn.write(out, left, &source, None)?;
             }
             _ => {}
         }
         if !mix(n ^ 9).is_multiple_of(3) {
-            let number = format!("S000041080021215{:06}", n % 1_000_000);
-            let data = format!(
-                r#""certificate_no": "{number}-{n}", "certificate_kind": "skill_level", "person_key": "{person}", "holder_key": "{}", "occupation": "{occupation}", "level": "5", "evaluator_id": "S000041080021", "issued_on": "{}", "basis": "training", "class_id": "{id}""#,
-                key(n, 17),
-                day(25)
-            );
-            line(out, left, "certificate_issued", &format!("certificate/{number}-{n}"), &format!("01J{n:020}Z"), &source, "", &data)?;
+            let no = format!("S000041080021215{:06}-{n}", n % 1_000_000);
+            let subject = format!("certificate/{no}");
+            let data = json!({
+                "certificate_no": no, "certificate_kind": "skill_level", "person_key": person, "holder_key": key(n, 17), "occupation": occupation,
+                "level": "5", "evaluator_id": "S000041080021", "issued_on": day(25), "basis": "training", "class_id": id,
+            });
+            Event { kind: "certificate_issued", subject, id: format!("01J{n:020}Z"), data }.write(out, left, &source, None)?;
         }
     }
-    let data =
-        format!(r#""class_id": "{id}", "delivered_total_minutes": 3600, "delivered_practical_minutes": 2430, "ended_on": "{}""#, day(20));
-    line(out, left, "class_closed", &format!("class/{id}"), &format!("c{number}"), &source, "", &data)
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one line, in its order")]
-fn line(out: &mut impl Write, left: &mut u64, kind: &str, subject: &str, id: &str, source: &str, more: &str, data: &str) -> Result<()> {
-    if *left == 0 {
-        return Ok(());
-    }
-    *left -= 1;
-    writeln!(
-        out,
-        r#"{{"specversion": "1.0", "id": "{id}", "source": "{source}", "type": "kangyang.{kind}.v1", "subject": "{subject}", "time": "2021-06-18T09:12:00+08:00", "origin": "8d3c50e17f9b4a26a1c47be0d96f2385#{}", {more}"data": {{{data}}}}}"#,
-        *left % 300 + 1
-    )
-    .context(|| "events can't be written".into())
+    let data = json!({
+        "class_id": id, "delivered_total_minutes": 3600, "delivered_practical_minutes": 2430, "ended_on": day(20),
+    });
+    Event { kind: "class_closed", subject, id: format!("c{number}"), data }.write(out, left, &source, None)
 }

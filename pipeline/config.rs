@@ -26,7 +26,8 @@ pub struct Settings {
     #[arg(long, global = true, env = "KANGYANG_GROUP", value_name = "NAME", default_value = "kangyang")]
     pub group: String,
     /// The longest time an event waits for its commit
-    #[arg(long, global = true, env = "KANGYANG_COMMIT_INTERVAL", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, env = "KANGYANG_COMMIT_INTERVAL", value_name = "TIME", default_value = "60s")]
+    #[arg(value_parser = humantime::parse_duration)]
     pub commit_interval: Duration,
     /// The most bytes of messages that wait for their commit
     #[arg(long, global = true, env = "KANGYANG_COMMIT_BYTES", value_name = "SIZE", default_value = "128MiB", value_parser = size)]

@@ -18,6 +18,7 @@
 pub mod config;
 pub mod contract;
 pub mod demo;
+pub mod durable;
 pub mod error;
 pub mod lake;
 pub mod log;

@@ -8,6 +8,7 @@ use super::support::{python, root};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,9 @@ type Place = (String, i32, i64);
 
 #[test]
 fn kills_lose_nothing_and_double_nothing() {
-    // A full run is KANGYANG_TEST_KILLS=50 and 300,000 events; each kill waits for the group, so the number of kills is what takes time.
+    // A full run is KANGYANG_TEST_KILLS=50, with 300,000 events.
     let kills: usize = setting("KANGYANG_TEST_KILLS", 10);
-    let events: usize = setting("KANGYANG_TEST_EVENTS", if kills >= 50 { 300_000 } else { 60_000 });
+    let events: usize = setting("KANGYANG_TEST_EVENTS", if kills >= 50 { 300_000 } else { 100_000 });
     let mut k = lake("kills");
     k.set("KANGYANG_COMMIT_INTERVAL", "100ms");
     k.folder.write("kangyang.toml", "[kafka]\n\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 1000\n");
@@ -35,12 +36,14 @@ fn kills_lose_nothing_and_double_nothing() {
     let begun = Instant::now();
     for round in 0..kills {
         let victim = round % 2;
-        members[victim].process.drain();
+        // After a commit of its own it holds a buffer; just after one of the other's it is likely to be in the midst of its own commit.
+        let seen = if round % 4 < 2 { victim } else { 1 - victim };
+        members[seen].process.drain();
         for i in round * events / kills..(round + 1) * events / kills {
             let (key, value) = event(i);
             producer.send(&topic, &key, &value);
         }
-        members[victim].process.line("a commit of this round", |l| l.contains("committed"));
+        members[seen].process.line("a commit of this round", |l| l.contains("committed"));
         let dead = std::mem::replace(&mut members[victim], Member::start(&k)).kill();
         commits += dead.commits;
         losing += usize::from(dead.lost > 0);
@@ -52,8 +55,10 @@ fn kills_lose_nothing_and_double_nothing() {
     }
     k.ok(["ingest", "--until-caught-up"]);
     println!(
-        "{events} events, {kills} kills in {:.0} s: {commits} commits, {losing} kills lost a buffer, {lost} messages in them",
-        begun.elapsed().as_secs_f32()
+        "{events} events, {kills} kills in {:.0} s: {commits} commits seen, {losing} kills lost a buffer, {lost} messages in them; {} files \
+         were written and never committed",
+        begun.elapsed().as_secs_f32(),
+        orphans(&k)
     );
     holds_exactly(&k, &fates);
     k.ok(["build"]);
@@ -184,7 +189,6 @@ fn a_topic_that_was_made_again_is_refused() {
         let topic = topic(&k, "training");
         let fates = fates(&send(&topic, 0..100));
         k.ok(["ingest", "--until-caught-up"]);
-        holds_exactly(&k, &fates);
         broker().delete_topic(&topic);
         k.ok(["topics", "create"]);
         send(&topic, 0..again);
@@ -526,6 +530,17 @@ fn life(end: &Output, read: u64) -> Life {
 }
 
 // ---- what is there
+
+/// Files of events that no commit names: a process died between writing them and its commit.
+fn orphans(k: &Kangyang) -> usize {
+    let below = |p: PathBuf| std::fs::read_dir(p).into_iter().flatten().flatten().map(|e| e.path()).collect::<Vec<_>>();
+    let table = k.data().join("events");
+    let commits = below(table.join("_delta_log")).into_iter().filter(|p| p.extension().is_some_and(|x| x == "json"));
+    let named: String = commits.map(|p| std::fs::read_to_string(p).unwrap_or_default()).collect();
+    let topics = below(table).into_iter().filter(|p| !p.ends_with("_delta_log"));
+    let files = topics.flat_map(below).flat_map(below).filter(|p| p.extension().is_some_and(|x| x == "parquet"));
+    files.filter(|f| !named.contains(f.file_name().and_then(|n| n.to_str()).unwrap_or_default())).count()
+}
 
 fn holds_exactly(k: &Kangyang, wanted: &Fates) {
     holds_exactly_on(broker(), k, wanted);

@@ -1,4 +1,5 @@
-//! The whole path on the embedded broker: generated events → log → lake → marts → report, every figure compared with the generator's own count.
+//! The whole path on the embedded broker: generated events → log → lake → marts → report, every figure compared with the generator's
+//! own count.
 pub mod generate;
 
 use crate::config::{self, Settings};

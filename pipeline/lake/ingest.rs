@@ -1,8 +1,8 @@
 //! Kafka → lake, exactly once: the loop that reads, decodes, and hands segments to commits.
 //!
-//! One thread polls and decodes; a commit runs beside it, at most one at a time. What makes it exact is in `commit`: a segment lands only on a
-//! snapshot whose position equals the segment's start, and its files and its new position are one commit. The consumer group only divides the
-//! work; two members that both believe they own a partition can't both land it.
+//! One thread polls and decodes; a commit runs beside it, at most one at a time. What makes it exact is in `commit`: a segment lands
+//! only on a snapshot whose position equals the segment's start, and its files and its new position are one commit. The consumer group
+//! only divides the work; two members that both believe they own a partition can't both land it.
 use super::table::{Outcome, now_ms};
 use super::write::put;
 use super::{Lake, Partition, app, end_app, partitions_app, rejects_schema};
@@ -166,7 +166,7 @@ impl Segment {
             _ => None,
         };
         let outcome = match recorded_at {
-            None => Err(Reject::new(Code::ProducerTimestamp, "", "the message carries its producer's time, not the broker's")),
+            None => Err(Reject::new(Code::ProducerTimestamp, "$", "the message carries its producer's time, not the broker's")),
             Some(recorded_at) => {
                 let rows = self.rows.get_or_insert_with(|| Rows::new(contract.clone(), &self.part.0, self.part.1));
                 let message =

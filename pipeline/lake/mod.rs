@@ -1,7 +1,7 @@
 //! The lake makes the log a table, exactly once: two Delta Lake tables, `events` and `rejects`, that are a pure function of the log.
 //!
-//! Each offset below a partition's position is one row of `events`, one row of `rejects`, or in a named range of `rejects`. Positions live in
-//! the commits of `events` themselves, as Delta application transactions `topic/partition`; there is no other checkpoint.
+//! Each offset below a partition's position is one row of `events`, one row of `rejects`, or in a named range of `rejects`. Positions
+//! live in the commits of `events` themselves, as Delta application transactions `topic/partition`; there is no other checkpoint.
 pub mod ingest;
 pub mod maintain;
 pub mod scan;

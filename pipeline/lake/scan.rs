@@ -1,7 +1,7 @@
 //! The lake below a pin, as a table of the query engine.
 //!
-//! A file holds one range of one partition's offsets, so the pin cuts by file: those below it are read whole, those above it never, and only
-//! a file that straddles it is filtered row by row. Bounds from the table's log prune files before their footers are opened.
+//! A file holds one range of one partition's offsets, so the pin cuts by file: those below it are read whole, those above it never, and
+//! only a file that straddles it is filtered row by row. Bounds from the table's log prune files before their footers are opened.
 use super::Partition;
 use super::table::{LiveFile, Table};
 use crate::error::{Context, Error, Result};

@@ -1,4 +1,5 @@
 //! One Delta table and the one way to commit to it: files and positions together, from the very snapshot whose positions were checked.
+use crate::durable::sync;
 use crate::error::{Context, Error, Result};
 use arrow::datatypes::Schema;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -204,14 +205,6 @@ pub fn local(url: &Url) -> Option<PathBuf> {
     (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten()
 }
 
-/// Makes a file and its name last through a loss of power: the object store's local writes do not.
-pub fn sync(file: &Path) -> Result<()> {
-    let flush = |p: &Path| std::fs::File::open(p).and_then(|f| f.sync_all());
-    flush(file).context(|| format!("file {} can't be flushed to disk", file.display()))?;
-    let dir = file.parent().unwrap_or(file);
-    flush(dir).context(|| format!("folder {} can't be flushed to disk", dir.display()))
-}
-
 /// Takes away a last commit that a loss of power left torn. Nothing rests on it: its messages are read again from the position before it.
 fn mend(log: &Path) -> Result<()> {
     let Ok(list) = std::fs::read_dir(log) else { return Ok(()) };
@@ -225,7 +218,8 @@ fn mend(log: &Path) -> Result<()> {
         whole && text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).all(|l| serde_json::from_slice::<serde::de::IgnoredAny>(l).is_ok());
     if !sound {
         let aside = last.with_extension("json.torn");
-        tracing::warn!(file = %last.display(), "the lake's last commit is torn, as after a loss of power: it is set aside and its messages are read again");
+        let what = "the lake's last commit is torn, as after a loss of power: it is set aside and its messages are read again";
+        tracing::warn!(file = %last.display(), "{what}");
         std::fs::rename(&last, &aside).context(|| format!("file {} can't be renamed", last.display()))?;
     }
     Ok(())

@@ -1,8 +1,9 @@
 //! From a segment's rows to a Parquet file and the line that adds it to the table.
 //!
-//! A file holds one partition. Each of its row groups holds one event type, so that a query on completions reads completions alone, and the file
-//! has the columns of its types alone: what is absent costs nothing.
-use super::table::{Table, now_ms, sync};
+//! A file holds one partition. Each of its row groups holds one event type, so that a query on completions reads completions alone, and
+//! the file has the columns of its types alone: what is absent costs nothing.
+use super::table::{Table, now_ms};
+use crate::durable::sync;
 use crate::error::{Context, Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
 use arrow::compute::{max, max_string, min, min_string};

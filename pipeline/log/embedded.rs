@@ -1,6 +1,7 @@
 //! The embedded broker: librdkafka's mock cluster, which speaks the real protocol, keeps 5 MiB a partition and forgets on exit.
 //!
-//! For a newcomer's demo. Since it silently drops what is older, whoever uses it bounds what is in flight (`IN_FLIGHT`) and compares counts.
+//! For a newcomer's demo. Since it silently drops what is older, whoever uses it bounds what is in flight (`IN_FLIGHT`) and compares
+//! counts.
 use super::Log;
 use super::topics::PARTITIONS;
 use crate::contract::Topic;

@@ -1,6 +1,8 @@
-//! An allocation table → `target_set` events. The table is as the annex prints it: a row for each district, and a control row for the whole city.
+//! An allocation table → `target_set` events. The table is as the annex prints it: a row for each district, and a control row for the
+//! whole city.
 //!
-//! Columns: `plan`, `document`, `district_code` (`CITY` in the control row), `district`, `source`; every other is a target: `2021` is the metric
+//! Columns: `plan`, `document`, `district_code` (`CITY` in the control row), `district`, `source`; every other is a target: `2021` is
+//! the metric
 //! `trainees` of that year, `METRIC` a metric of the whole plan, `METRIC 2021` a metric of a year. An empty cell gives no target.
 use super::Log;
 use super::produce::Producer;
@@ -28,7 +30,8 @@ pub struct Target {
     pub event: Vec<u8>,
 }
 
-/// Sends a file's targets; returns how many. Errors: a column or cell that is not understood, a sum that differs from the control row (exit 3).
+/// Sends a file's targets; returns how many. Errors: a column or cell that is not understood, a sum that differs from the control row
+/// (exit 3).
 pub fn load(log: &Log, contract: Arc<Contract>, file: &Path) -> Result<u64> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).context(|| format!("allocation table {name} can't be read"))?;
@@ -87,7 +90,8 @@ pub fn events(name: &str, text: &str, contract: Arc<Contract>, time: &str) -> Re
             let subject = format!("target/{plan}/{code}/{}/{metric}", year.unwrap_or("ALL"));
             let id = format!("{:x}", Sha256::digest(Value::Object(data.clone()).to_string().as_bytes()));
             let event = json!({
-                "specversion": "1.0", "id": id, "source": SOURCE, "type": "kangyang.target_set.v1", "subject": subject, "time": time, "data": data,
+                "specversion": "1.0", "id": id, "source": SOURCE, "type": "kangyang.target_set.v1", "subject": subject,
+                "time": time, "data": data,
             });
             let event = event.to_string().into_bytes();
             let checked = decoder.check(&event).map_err(|r| wrong(line, format!("column {column}: {r}")))?;

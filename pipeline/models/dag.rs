@@ -65,8 +65,8 @@ pub struct Dag {
 }
 
 impl Dag {
-    /// Reads the folder. `base` are the tables that are no models. Errors, with file and line: a missing header, SQL that can't be parsed, an unknown
-    /// table, a cycle, a name taken twice.
+    /// Reads the folder. `base` are the tables that are no models. Errors, with file and line: a missing header, SQL that can't be
+    /// parsed, an unknown table, a cycle, a name taken twice.
     pub fn read(tree: &Tree, base: &BTreeSet<String>) -> Result<Dag> {
         let mut models: BTreeMap<String, Model> = BTreeMap::new();
         for layer in Layer::ALL {

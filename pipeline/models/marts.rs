@@ -2,8 +2,8 @@
 use super::dag::Layer;
 use super::engine::{Engine, plain, plain_schema};
 use super::pin::Pinned;
+use crate::durable::{Aside, replace};
 use crate::error::{Context, Error, Result};
-use crate::lake::table::sync;
 use crate::lake::write::CREATED_BY;
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::StreamExt;
@@ -12,7 +12,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One mart as built.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, u
     let mut stream = engine.stream(name).await?;
     let schema = plain_schema(&stream.schema());
     let aside = Aside::beside(path);
-    let file = std::fs::File::create(&aside.0).context(failed)?;
+    let file = std::fs::File::create(aside.path()).context(failed)?;
     let mut writer = ArrowWriter::try_new_with_options(file, schema.clone(), writer_options()?).context(failed)?;
     let mut rows = 0;
     while let Some(batch) = stream.next().await {
@@ -70,36 +70,6 @@ async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, u
     writer.close().context(failed)?;
     aside.into_place(path)?;
     Ok((schema, rows))
-}
-
-/// A file in the making; one that is given up is removed.
-pub struct Aside(PathBuf);
-
-impl Aside {
-    /// A name beside the file's place that no reader's `*.parquet` matches.
-    pub fn beside(path: &Path) -> Aside {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        Aside(path.with_file_name(format!(".{name}.{}.part", uuid::Uuid::new_v4())))
-    }
-
-    /// Makes the file last, then puts it in its place in one step.
-    pub fn into_place(self, path: &Path) -> Result<()> {
-        sync(&self.0)?;
-        std::fs::rename(&self.0, path).context(|| format!("file {} can't be put in its place", path.display()))
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Writes a small file whole, in one step.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let aside = Aside::beside(path);
-    std::fs::write(&aside.0, bytes).context(|| format!("file {} can't be written", path.display()))?;
-    aside.into_place(path)
 }
 
 /// Rows as Parquet bytes, deterministic.

@@ -1,7 +1,7 @@
 //! Models: everything in `queries/`, run in the order of the DAG read from the SQL's own AST, on the lake below a pin.
 //!
-//! This room owns the one way to open a query session. A figure is a pure function of pin, SQL and reference data: nothing here hands a model a
-//! clock, an environment or a float.
+//! This room owns the one way to open a query session. A figure is a pure function of pin, SQL and reference data: nothing here hands a
+//! model a clock, an environment or a float.
 pub mod dag;
 pub mod engine;
 pub mod marts;

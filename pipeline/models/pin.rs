@@ -84,8 +84,8 @@ impl Pin {
         Ok(Pinned { pin: self, as_of: None, provisional: false })
     }
 
-    /// The pin of an instant: in each partition the smallest offset, accepted or rejected, with append time ≥ T; where there is none, the lake's next
-    /// offset, final only if the log's end was seen at T + 60 s or later.
+    /// The pin of an instant: in each partition the smallest offset, accepted or rejected, with append time ≥ T; where there is none,
+    /// the lake's next offset, final only if the log's end was seen at T + 60 s or later.
     pub async fn as_of(lake: &mut Lake, schema: &SchemaRef, at: DateTime<Utc>) -> Result<Pinned> {
         let failed = || "as-of date can't be resolved".to_owned();
         let mut pin = lake.positions().await?;
@@ -95,7 +95,8 @@ impl Pin {
         let instant = at.format("%Y-%m-%dT%H:%M:%S%.6fZ");
         let later = |table: &str| {
             format!(
-                "SELECT kafka_topic, kafka_partition, kafka_offset FROM {table} WHERE recorded_at >= CAST('{instant}' AS TIMESTAMP WITH TIME ZONE)"
+                "SELECT kafka_topic, kafka_partition, kafka_offset FROM {table}
+                WHERE recorded_at >= CAST('{instant}' AS TIMESTAMP WITH TIME ZONE)"
             )
         };
         let first = format!(

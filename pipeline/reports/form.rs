@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// version of the program, no revision number (contract §5).
 #[derive(Clone, Debug, Default)]
 pub struct Vars {
-    /// The city's name, such as 焦作市.
+    /// The city's name, as titles print it.
     pub city: String,
     /// The office that fills the tables in.
     pub office: String,

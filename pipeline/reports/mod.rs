@@ -4,8 +4,8 @@ pub mod manifest;
 pub mod render;
 
 use crate::contract::Contract;
+use crate::durable::sync;
 use crate::error::{Context, Error, Result};
-use crate::lake::table::sync;
 use crate::models::{Engine, Layer, Model, Period, Pinned, marts};
 use crate::tree::Tree;
 use arrow::array::{Array, AsArray, RecordBatch};
