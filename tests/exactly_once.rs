@@ -36,14 +36,24 @@ fn kills_lose_nothing_and_double_nothing() {
     let begun = Instant::now();
     for round in 0..kills {
         let victim = round % 2;
-        // After a commit of its own it holds a buffer; just after one of the other's it is likely to be in the midst of its own commit.
-        let seen = if round % 4 < 2 { victim } else { 1 - victim };
-        members[seen].process.drain();
-        for i in round * events / kills..(round + 1) * events / kills {
-            let (key, value) = event(i);
-            producer.send(&topic, &key, &value);
-        }
+        let (from, to) = (round * events / kills, (round + 1) * events / kills);
+        let send = |which: std::ops::Range<usize>| {
+            for i in which {
+                let (key, value) = event(i);
+                producer.send(&topic, &key, &value);
+            }
+        };
+        members.iter_mut().for_each(|m| drop(m.process.drain()));
+        send(from..(from + to) / 2);
+        // Three moments to die at: with messages read since a commit, at a commit of the other's (likely in the midst of its own), and
+        // as its own commit is told.
+        let seen = if round % 3 == 1 { 1 - victim } else { victim };
         members[seen].process.line("a commit of this round", |l| l.contains("committed"));
+        if round % 3 == 0 {
+            members[victim].reads_on(|| send((from + to) / 2..to));
+        } else {
+            send((from + to) / 2..to);
+        }
         let dead = std::mem::replace(&mut members[victim], Member::start(&k)).kill();
         commits += dead.commits;
         losing += usize::from(dead.lost > 0);
@@ -108,6 +118,30 @@ fn a_zombie_wakes_to_find_its_partitions_gone() {
     println!("the zombie gave up {} messages; commits {} and {}", a.lost, a.commits, b.commits);
     k.ok(["ingest", "--until-caught-up"]);
     holds_exactly(&k, &fates);
+}
+
+#[test]
+fn rivals_on_the_same_partitions_land_each_row_once() {
+    // A nightly catch-up beside a running group: both read all partitions, and only the table decides who lands what.
+    let mut k = lake("rivals");
+    k.set("KANGYANG_COMMIT_INTERVAL", "20ms");
+    k.ok(["topics", "create"]);
+    let (producer, topic) = (broker().producer(), topic(&k, "training"));
+    let group = Member::start(&k);
+    for round in 0..3 {
+        let rivals = [0, 1].map(|_| k.start(["ingest", "--until-caught-up"]));
+        for i in round * 4000..(round + 1) * 4000 {
+            let (key, value) = event(i);
+            producer.send(&topic, &key, &value);
+        }
+        producer.flush();
+        rivals.into_iter().for_each(|r| drop(r.wait().exits(0)));
+    }
+    let fates = fates(&producer.flush());
+    group.stop();
+    k.ok(["ingest", "--until-caught-up"]);
+    holds_exactly(&k, &fates);
+    every_offset_is_accounted_for(&k);
 }
 
 #[test]
@@ -506,6 +540,14 @@ impl Member {
         while self.read().is_none_or(|n| n < messages) {
             assert!(Instant::now() < deadline, "{:?} of {messages} messages are read", self.read());
         }
+    }
+
+    /// Sends more, and waits until some of it is read, or for a moment if none of it is for this member.
+    fn reads_on(&self, send: impl Fn()) {
+        let before = self.read().unwrap_or_default();
+        send();
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while self.read().is_none_or(|n| n <= before) && Instant::now() < deadline {}
     }
 
     fn kill(self) -> Life {
