@@ -66,7 +66,8 @@ fn a_lake_answers_in_every_format() {
     let mut t = Transcript::new();
     t.part("a demo, made again and again alike");
     t.quiet(&["demo", "--seed", "7", "--trainees", "300", "--data", "demo"]);
-    let year = "SELECT district, target, completed, held, completion_rate, rank FROM completion_by_district_year WHERE year = 2021 ORDER BY position";
+    let year = "SELECT district, target, completed, held, completion_rate, rank FROM completion_by_district_year \
+                WHERE year = 2021 ORDER BY position";
     for format in ["table", "csv", "json"] {
         t.run(&["sql", year, "--data", "demo", "--format", format]);
     }

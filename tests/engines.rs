@@ -14,7 +14,7 @@ fn duckdb_gets_every_mart_from_the_same_lake_and_sql() {
         println!("{}", says(python("compare_duckdb.py").arg(k.data()).arg("--report").arg(report)));
     }
     let lake = says(python("readers.py").arg("lake").arg(k.data()));
-    let ours = k.sql("SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM rejects)");
+    let ours = k.sql("SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM rejects) AS rejects");
     assert_eq!(lake.trim(), format!("events {} rejects {}", ours[0][0], ours[0][1]));
     println!("{lake}{}", says(python("readers.py").arg("marts").arg(k.data())));
     // Compacted, the lake is the same lake.

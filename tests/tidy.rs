@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 7] = [
 ];
 
 /// What every room may use.
-const COMMON: [&str; 6] = ["contract", "config", "error", "telemetry", "tree", "table"];
+const COMMON: [&str; 7] = ["contract", "config", "durable", "error", "telemetry", "tree", "table"];
 
 /// Who knows all: the subcommands, and the demo that walks the whole path.
 const KNOW_ALL: [&str; 4] = ["main", "lib", "cli", "demo"];
@@ -498,8 +498,10 @@ fn has_comment(line: &str) -> bool {
 
 #[test]
 fn the_readers_of_text_read_right() {
-    let sql = "-- A model of rows that shows how columns are read.\n-- grain: one row\nWITH a AS (SELECT 1 AS x, 2 AS y FROM events)\nSELECT\n    a.x, -- one\n    \
-               y + coalesce(1, 2) AS z,\n    -- three\n    CASE WHEN 'FROM, --' = y THEN 1\n    END AS w,\n    v -- four\nFROM a JOIN b ON a.x = b.x\n";
+    let sql = "-- A model of rows that shows how columns are read.\n-- grain: one row\nWITH a AS (SELECT 1 AS x, 2 AS y FROM events)\n\
+               SELECT\n    a.x, -- one\n    \
+               y + coalesce(1, 2) AS z,\n    -- three\n    CASE WHEN 'FROM, --' = y THEN 1\n    END AS w,\n    v -- four\n\
+               FROM a JOIN b ON a.x = b.x\n";
     let got: Vec<_> = columns(sql).unwrap().into_iter().map(|c| (c.line, c.commented)).collect();
     assert_eq!(got, [(5, true), (6, false), (8, true), (10, true)]);
     assert_eq!(reads(sql), [(3, "events".to_owned()), (11, "b".to_owned())]);

@@ -259,7 +259,8 @@ def compare(name, ours, theirs, ordered):
     found = []
     for field, other in zip(ours.schema, theirs.schema):
         if meaning(field.type) != meaning(other.type):
-            found.append(f"column {field.name}: ours is {meaning(field.type)} ({field.type}), DuckDB's {meaning(other.type)} ({other.type})")
+            mine, theirs = f"{meaning(field.type)} ({field.type})", f"{meaning(other.type)} ({other.type})"
+            found.append(f"column {field.name}: ours is {mine}, DuckDB's {theirs}")
     a, b = rows_of(ours), rows_of(theirs)
     if a == b:
         return found
@@ -271,7 +272,8 @@ def compare(name, ours, theirs, ordered):
     only = [(row, n) for row, n in count.items() if n]
     if not only:
         return found + (["the same rows in another order, though the model orders them"] if ordered else [])
-    found.append(f"{len(a)} rows against {len(b)}; {sum(n for _, n in only if n > 0)} only ours, {-sum(n for _, n in only if n < 0)} only DuckDB's")
+    ours, theirs = sum(n for _, n in only if n > 0), -sum(n for _, n in only if n < 0)
+    found.append(f"{len(a)} rows against {len(b)}; {ours} only ours, {theirs} only DuckDB's")
     key = lambda item: repr(item[0])  # noqa: E731
     for row, n in sorted(only, key=key)[: 2 * SHOWN]:
         found.append(("only ours:     " if n > 0 else "only DuckDB's: ") + ", ".join(f"{c}={v}" for c, v in zip(ours.column_names, row)))
@@ -295,7 +297,9 @@ def main():
     delta_view(con, "rejects", args.data / "rejects", cut=["end_offset"])
     con.execute("CREATE TABLE event_types (type VARCHAR, name VARCHAR, topic VARCHAR, log BOOLEAN)")
     for name, (schema, properties) in types.items():
-        con.execute("INSERT INTO event_types VALUES (?, ?, ?, ?)", [f"kangyang.{name}.v1", name, None if schema["x-topic"] == "target" else schema["x-topic"], bool(schema.get("x-log"))])
+        topic = None if schema["x-topic"] == "target" else schema["x-topic"]
+        row = [f"kangyang.{name}.v1", name, topic, bool(schema.get("x-log"))]
+        con.execute("INSERT INTO event_types VALUES (?, ?, ?, ?)", row)
         columns = ", ".join(f'"{c}"' for c in ENVELOPE + list(properties))
         con.execute(f"CREATE VIEW \"{name}\" AS SELECT {columns} FROM events WHERE type = 'kangyang.{name}.v1'")
     reference(con, args.schemas, common, fields)
