@@ -87,7 +87,8 @@ fn class(out: &mut impl Write, left: &mut u64, number: u64) -> Result<()> {
     let subject = format!("class/{id}");
     let data = json!({
         "class_id": id, "plan": PLAN, "institution_id": "91410800TE5T00008T", "district_code": code,
-        "occupation": occupation, "level": level, "training_kind": "pre_employment", "subsidised": !x.is_multiple_of(7), "schooling": x.is_multiple_of(50),
+        "occupation": occupation, "level": level, "training_kind": "pre_employment",
+        "subsidised": !x.is_multiple_of(7), "schooling": x.is_multiple_of(50),
         "planned_total_minutes": 3600, "planned_practical_minutes": 2400, "starts_on": day(1), "ends_on": day(20), "capacity": 30,
     });
     Event { kind: "class_filed", subject: subject.clone(), id: format!("f{number}"), data }.write(out, left, &source, None)?;
@@ -145,7 +146,8 @@ fn class(out: &mut impl Write, left: &mut u64, number: u64) -> Result<()> {
             let subject = format!("certificate/{no}");
             let data = json!({
                 "certificate_no": no, "certificate_kind": "skill_level", "person_key": person, "holder_key": key(n, 17),
-                "occupation": occupation, "level": "5", "evaluator_id": "S000041080021", "issued_on": day(25), "basis": "training", "class_id": id,
+                "occupation": occupation, "level": "5", "evaluator_id": "S000041080021", "issued_on": day(25),
+                "basis": "training", "class_id": id,
             });
             Event { kind: "certificate_issued", subject, id: format!("01J{n:020}Z"), data }.write(out, left, &source, None)?;
         }

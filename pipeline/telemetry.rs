@@ -2,6 +2,7 @@
 use crate::error::{Context, Result};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -81,6 +82,12 @@ pub fn received(n: u64) {
 /// Counts a message set aside.
 pub fn rejected(reason: &'static str) {
     counter!("kangyang_rejects_total", "reason" => reason).increment(1);
+}
+
+/// Tells how reading goes: messages since the last such line, and how many are left in the log.
+pub fn reading(messages: u64, during: Duration, lag: i64) {
+    let per_second = u128::from(messages) * 1000 / during.as_millis().max(1);
+    info!(per_second, lag, "reading");
 }
 
 /// Tells how far the lake is behind the log.

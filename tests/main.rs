@@ -13,6 +13,7 @@ mod support;
 
 mod cli; // the command line as one golden file
 mod contract; // what is accepted and what refused, and why
+mod dictionary; // docs/events.md is what the schemas say
 mod engines; // other engines run the same SQL, foreign readers read the same files
 mod exactly_once; // nothing lost, nothing twice: kills, zombies, transactions, lost logs
 mod fold; // every mart against an independent fold

@@ -729,7 +729,7 @@ fn assign_all(group: &Group, consumer: &BaseConsumer<Group>, partitions: &[(Topi
 
 fn run(group: &Group, consumer: &BaseConsumer<Group>, target: Option<&Target>) -> Result<()> {
     let options = &group.options;
-    let mut counted = 0u64;
+    let (mut counted, mut told) = (0u64, 0u64);
     let (mut looked, mut asked) = (Instant::now(), Instant::now());
     loop {
         let stopping = options.stop.load(Ordering::Relaxed);
@@ -786,8 +786,13 @@ fn run(group: &Group, consumer: &BaseConsumer<Group>, target: Option<&Target>) -
             follow_position(st, consumer)?;
         }
         if target.is_none() && asked.elapsed() > END_EVERY {
+            let lag = look_at_ends(st, consumer);
+            let messages = st.summary.messages - told;
+            if messages > 0 || lag > 0 {
+                telemetry::reading(messages, asked.elapsed(), lag);
+            }
+            told = st.summary.messages;
             asked = Instant::now();
-            look_at_ends(st, consumer);
         }
         // Half of the bytes fill while the other half is being committed.
         let full = buffered * 2 >= options.bytes;
@@ -831,13 +836,15 @@ fn follow_position(st: &mut State, consumer: &BaseConsumer<Group>) -> Result<()>
     Ok(())
 }
 
-/// Asks for the log's ends: the lag, and the instant at which a partition's end was seen.
-fn look_at_ends(st: &mut State, consumer: &BaseConsumer<Group>) {
+/// Asks for the log's ends: notes the instant at which a partition's end was seen, returns how many messages are left to read.
+fn look_at_ends(st: &mut State, consumer: &BaseConsumer<Group>) -> i64 {
     let now = now_ms();
+    let mut lag = 0;
     for s in &mut st.segments {
         match watermarks(consumer, &s.part) {
             Ok((_, high)) => {
                 telemetry::lag(&s.part.0, s.part.1, (high - s.end).max(0));
+                lag += (high - s.end).max(0);
                 if s.end >= high && s.seek.is_none() {
                     s.seen_end = Some(now);
                 }
@@ -845,6 +852,7 @@ fn look_at_ends(st: &mut State, consumer: &BaseConsumer<Group>) {
             Err(e) => warn!(%e, "the log's end is not known"),
         }
     }
+    lag
 }
 
 /// Some partition's position aged out of the log while it was read; the client does not say which.
