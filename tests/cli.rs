@@ -165,7 +165,7 @@ impl Transcript {
         if !before.is_empty() {
             self.user.env.pop();
         }
-        let _ = writeln!(self.text, "$ {before}kangyang {line}");
+        let _ = writeln!(self.text, "{}", format!("$ {before}kangyang {line}").trim_end());
         self.block("", &out.stdout);
         self.block("! ", &out.stderr);
         let code = out.code.map_or_else(|| "killed".to_owned(), |c| c.to_string());

@@ -477,6 +477,10 @@ impl Group {
     /// The log no longer has offsets from the segment's end to `low`.
     fn lose(&self, st: &mut State, segment: &mut Segment, low: i64) {
         let (topic, partition, from) = (&segment.part.0, segment.part.1, segment.end);
+        // The client reports at its first fetch what the look before the assignment has found already.
+        if st.losses.iter().any(|(part, _, _)| *part == segment.part) {
+            return;
+        }
         error!(topic, partition, from, to = low, "the log no longer has these offsets");
         if self.options.accept_loss {
             segment.range(low, Code::OffsetsLost, "the log no longer had these offsets when they were to be read");

@@ -61,15 +61,16 @@ pub async fn verify(log: &Log) -> Result<()> {
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));
     let answers = admin.describe_configs(&resources, &options).await.context(|| "topics' settings can't be read".into())?;
     for (name, answer) in names.iter().zip(answers) {
-        let config = answer.map_err(|code| {
-            let hint = if code == RDKafkaErrorCode::UnknownTopicOrPartition {
-                "make it with: kangyang topics create"
-            } else {
-                "see the broker's log"
-            };
-            Error::new(format!("topic {name}: its settings can't be read")).detail(code).hint(hint)
+        let missing = || Error::new(format!("topic {name} is missing")).hint("make it with: kangyang topics create");
+        let config = answer.map_err(|code| match code {
+            RDKafkaErrorCode::UnknownTopicOrPartition => missing(),
+            code => Error::new(format!("topic {name}: its settings can't be read")).detail(code).hint("see the broker's log"),
         })?;
         let found = config.entry_map();
+        // The client passes an unknown topic on as one without settings.
+        if found.is_empty() {
+            return Err(missing());
+        }
         for (key, want) in SETTINGS {
             let is = found.get(key).and_then(|e| e.value.as_deref()).unwrap_or("unset");
             if is != want {

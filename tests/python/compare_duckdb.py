@@ -259,8 +259,8 @@ def compare(name, ours, theirs, ordered):
     found = []
     for field, other in zip(ours.schema, theirs.schema):
         if meaning(field.type) != meaning(other.type):
-            mine, theirs = f"{meaning(field.type)} ({field.type})", f"{meaning(other.type)} ({other.type})"
-            found.append(f"column {field.name}: ours is {mine}, DuckDB's {theirs}")
+            mine, other = (f"{meaning(f.type)} ({f.type})" for f in (field, other))
+            found.append(f"column {field.name}: ours is {mine}, DuckDB's {other}")
     a, b = rows_of(ours), rows_of(theirs)
     if a == b:
         return found
@@ -272,11 +272,11 @@ def compare(name, ours, theirs, ordered):
     only = [(row, n) for row, n in count.items() if n]
     if not only:
         return found + (["the same rows in another order, though the model orders them"] if ordered else [])
-    ours, theirs = sum(n for _, n in only if n > 0), -sum(n for _, n in only if n < 0)
-    found.append(f"{len(a)} rows against {len(b)}; {ours} only ours, {theirs} only DuckDB's")
-    key = lambda item: repr(item[0])  # noqa: E731
-    for row, n in sorted(only, key=key)[: 2 * SHOWN]:
-        found.append(("only ours:     " if n > 0 else "only DuckDB's: ") + ", ".join(f"{c}={v}" for c, v in zip(ours.column_names, row)))
+    more, fewer = sum(n for _, n in only if n > 0), -sum(n for _, n in only if n < 0)
+    found.append(f"{len(a)} rows against {len(b)}; {more} only ours, {fewer} only DuckDB's")
+    for row, n in sorted(only, key=repr)[: 2 * SHOWN]:
+        cells = ", ".join(f"{column}={cell}" for column, cell in zip(ours.column_names, row))
+        found.append(f"{'only ours:     ' if n > 0 else 'only DuckDB:   '}{cells}")
     return found
 
 
@@ -290,7 +290,8 @@ def main():
     fields = {field: schema for _, properties in types.values() for field, schema in properties.items()}
 
     con = duckdb.connect()
-    con.execute(f"SET threads = {args.threads}; SET TimeZone = 'UTC'; SET default_null_order = 'NULLS_LAST'")
+    # Nulls come first where a query does not say, so that one that leaves it to the engine shows as a difference.
+    con.execute(f"SET threads = {args.threads}; SET TimeZone = 'UTC'; SET default_null_order = 'NULLS_FIRST'")
     con.execute("CREATE TABLE pin (kafka_topic VARCHAR, kafka_partition INTEGER, kafka_offset BIGINT)")
     con.executemany("INSERT INTO pin VALUES (?, ?, ?)", parse_pin(pin))
     files = delta_view(con, "events", args.data / "events")
