@@ -58,8 +58,8 @@ fn kills_lose_nothing_and_double_nothing() {
     }
     k.ok(["ingest", "--until-caught-up"]);
     println!(
-        "{events} events, {kills} kills in {:.0} s: {commits} commits seen, {losing} kills lost a buffer, {lost} messages in them; {} files \
-         were written and never committed",
+        "{events} events, {kills} kills in {:.0} s: {commits} commits seen, {losing} kills lost a buffer, {lost} messages in them; \
+         {} files were written and never committed",
         begun.elapsed().as_secs_f32(),
         orphans(&k)
     );
