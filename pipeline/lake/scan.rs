@@ -21,6 +21,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExecBuilder;
 use datafusion::physical_plan::union::UnionExec;
+use object_store::ObjectMeta;
 use object_store::path::Path;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -34,6 +35,16 @@ struct File {
     statistics: Arc<Statistics>,
     /// Rows at or above this offset are above the pin.
     cut: Option<i64>,
+}
+
+impl File {
+    fn part(&self) -> PartitionedFile {
+        // Made from its parts: made from a text, a path that is not ASCII would be escaped a second time. When it was written is
+        // not asked, since a file of ours never changes.
+        let (location, last_modified) = (self.path.clone(), chrono::DateTime::UNIX_EPOCH);
+        let meta = ObjectMeta { location, last_modified, size: self.size, e_tag: None, version: None };
+        PartitionedFile::new_from_meta(meta).with_statistics(self.statistics.clone())
+    }
 }
 
 /// Parquet files of one schema, read in the order given.
@@ -119,8 +130,7 @@ impl Files {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let options = state.table_options().parquet.clone();
         let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
-        let parts: Vec<PartitionedFile> =
-            files.iter().map(|f| PartitionedFile::new(f.path.to_string(), f.size).with_statistics(f.statistics.clone())).collect();
+        let parts: Vec<PartitionedFile> = files.iter().map(|f| f.part()).collect();
         let statistics = Statistics::try_merge_iter(files.iter().map(|f| f.statistics.as_ref()), &self.schema)?;
         // Neighbours stay together, so that a group reads whole ranges of a partition's offsets.
         let each = parts.len().div_ceil(state.config().target_partitions().max(1)).max(1);
