@@ -28,7 +28,8 @@ impl Aside {
     /// Makes the file last, then puts it in its place in one step.
     pub fn into_place(self, path: &Path) -> Result<()> {
         sync(&self.0)?;
-        std::fs::rename(&self.0, path).context(|| format!("file {} can't be put in its place", path.display()))
+        std::fs::rename(&self.0, path).context(|| format!("file {} can't be put in its place", path.display()))?;
+        sync(path)
     }
 }
 

@@ -77,7 +77,6 @@ fn run(cli: Cli) -> Result<()> {
         let _inside = runtime.enter();
         telemetry::serve(addr)?;
     }
-    let stop = stop_on_signal(&runtime);
     match cli.command {
         Command::Demo { seed, trainees } => demo::run(&settings, contract, &schemas, runtime.handle(), demo::Size { seed, trainees }),
         Command::Topics(Topics::Create) => {
@@ -102,6 +101,7 @@ fn run(cli: Cli) -> Result<()> {
             let log = Log::new(&settings)?;
             let root = config::folder(settings.data())?;
             let lake = runtime.block_on(Lake::create(&root, &contract, &settings.topic_prefix))?;
+            let stop = stop_on_signal(&runtime);
             let options = ingest::Options {
                 group: settings.group.clone(),
                 interval: settings.commit_interval,
@@ -223,7 +223,7 @@ fn show(format: Format, schema: &arrow::datatypes::Schema, batches: &[arrow::arr
     table::print(format, schema, batches, &mut std::io::stdout().lock())
 }
 
-/// Set at SIGTERM or Ctrl-C; a second Ctrl-C ends the process.
+/// Set at SIGTERM or Ctrl-C; a second one ends the process.
 fn stop_on_signal(runtime: &tokio::runtime::Runtime) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
@@ -233,7 +233,7 @@ fn stop_on_signal(runtime: &tokio::runtime::Runtime) -> Arc<AtomicBool> {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
         flag.store(true, Ordering::Relaxed);
         tracing::info!("stopping: what was read is being committed");
-        int.recv().await;
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
         std::process::exit(130);
     });
     stop

@@ -263,6 +263,37 @@ fn records_deleted_before_a_first_start_are_lost_from_offset_zero() {
 }
 
 #[test]
+fn no_message_whatever_it_holds_stalls_ingest() {
+    let k = lake("anything");
+    k.ok(["topics", "create"]);
+    let (topic, producer) = (topic(&k, "training"), broker().producer());
+    let good = (0..20).map(event).find(|e| e.topic == "training").expect("an event of training");
+    let long = format!("{}{}", String::from_utf8_lossy(&good.value), " ".repeat(70_000));
+    let deep = format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000));
+    let strange: [(Option<&str>, Option<&[u8]>, &str); 9] = [
+        (Some("k"), None, "tombstone"),
+        (None, None, "tombstone"),
+        (Some("k"), Some(b""), "not_json"),
+        (Some("k"), Some(b"\xff\xfe\x00"), "not_utf8"),
+        (Some("k"), Some(b"\0\0\0\0\0"), "not_json"),
+        (Some("k"), Some(deep.as_bytes()), "not_json"),
+        (Some(&good.key), Some(long.as_bytes()), "too_large"),
+        (Some("k"), Some(&good.value), "key_not_subject"),
+        (None, Some(&good.value), "key_not_subject"),
+    ];
+    for (key, value, _) in &strange {
+        producer.send_to(&topic, Some(0), *key, *value);
+    }
+    producer.send_to(&topic, Some(0), Some(&good.key), Some(&good.value));
+    producer.flush();
+    k.ok(["ingest", "--until-caught-up"]);
+    let got: Vec<_> = k.sql("SELECT reason FROM rejects ORDER BY kafka_offset").into_iter().flatten().collect();
+    assert_eq!(got, strange.map(|(_, _, reason)| reason));
+    assert_eq!(k.number("SELECT count(*) FROM events"), 1);
+    every_offset_is_accounted_for(&k);
+}
+
+#[test]
 fn sigterm_commits_what_was_read_and_ends_well() {
     let mut k = lake("sigterm");
     // Neither time nor bytes would commit by themselves.

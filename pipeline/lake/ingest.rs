@@ -3,7 +3,7 @@
 //! One thread polls and decodes; a commit runs beside it, at most one at a time. What makes it exact is in `commit`: a segment lands
 //! only on a snapshot whose position equals the segment's start, and its files and its new position are one commit. The consumer group
 //! only divides the work; two members that both believe they own a partition can't both land it.
-use super::table::{Outcome, now_ms};
+use super::table::{Outcome, Tries, now_ms};
 use super::write::put;
 use super::{Lake, Partition, app, end_app, partitions_app, rejects_schema};
 use crate::contract::{Code, Contract, Message as Incoming, Reject, Rows, Topic};
@@ -159,7 +159,8 @@ impl Segment {
         }
         self.end = offset + 1;
         let size = m.payload().map_or(0, <[u8]>::len) as i64;
-        self.bytes += size as u64 + m.key().map_or(0, <[u8]>::len) as u64;
+        // A message of no bytes takes some all the same.
+        self.bytes += size as u64 + m.key().map_or(0, <[u8]>::len) as u64 + 64;
         let recorded_at = match m.timestamp() {
             Timestamp::LogAppendTime(t) => Some(t),
             Timestamp::CreateTime(t) if embedded => Some(t),
@@ -205,6 +206,7 @@ fn refused_batch(part: &Partition, refused: &[Refused], from: i64) -> Result<Opt
 /// Writes what was refused, before the events: rows below the table's own position are there already, by us or by another.
 async fn commit_rejects(lake: &mut Lake, segments: &[(Partition, &[Refused], i64)]) -> Result<()> {
     let schema = rejects_schema();
+    let mut tries = Tries::default();
     loop {
         let (mut files, mut moves) = (vec![], vec![]);
         for (part, refused, end) in segments {
@@ -220,10 +222,7 @@ async fn commit_rejects(lake: &mut Lake, segments: &[(Partition, &[Refused], i64
         }
         match lake.rejects.append(files, &moves).await? {
             Outcome::Landed(_) => return Ok(()),
-            Outcome::Unsure(why) => {
-                info!(why, "commit of rejects is taken up again");
-                lake.rejects.refresh().await?;
-            }
+            Outcome::Unsure(why) => tries.again(&mut lake.rejects, &why).await?,
         }
     }
 }
@@ -267,11 +266,22 @@ impl Pending {
 /// The protocol. Rejects first, then the files, then one commit on the very snapshot whose positions equal the segments' starts.
 async fn commit(lake: &mut Lake, schema: &SchemaRef, segments: Vec<Segment>) -> Result<Vec<Done>> {
     let begun = Instant::now();
-    let refused: Vec<_> =
-        segments.iter().filter(|s| !s.refused.is_empty()).map(|s| (s.part.clone(), s.refused.as_slice(), s.end)).collect();
+    // Only what the table waits for may write anything: rejects beyond a hole would hide those that come when the hole is read.
+    let (mut waited_for, mut done) = (vec![], vec![]);
+    for s in segments {
+        let at = lake.events.transaction(&app(&s.part.0, s.part.1)).await?.unwrap_or(0);
+        if at == s.start {
+            waited_for.push(s);
+        } else {
+            let fate = if at == s.end { Fate::Already } else { Fate::Lost(at) };
+            done.push(Done { part: s.part, start: s.start, end: s.end, seen_end: s.seen_end, fate });
+        }
+    }
+    let with_refused = waited_for.iter().filter(|s| !s.refused.is_empty());
+    let refused: Vec<_> = with_refused.map(|s| (s.part.clone(), s.refused.as_slice(), s.end)).collect();
     commit_rejects(lake, &refused).await?;
     let mut pending = vec![];
-    for s in segments {
+    for s in waited_for {
         let rejects = s.refused.iter().filter(|r| r.size.is_some()).count() as u64;
         let mut p = Pending { part: s.part, start: s.start, end: s.end, rows: 0, rejects, seen_end: s.seen_end, add: None };
         if let Some(rows) = s.rows.filter(|r| !r.is_empty()) {
@@ -282,7 +292,7 @@ async fn commit(lake: &mut Lake, schema: &SchemaRef, segments: Vec<Segment>) -> 
         pending.push(p);
     }
     let encode_ms = begun.elapsed().as_millis();
-    let mut done = vec![];
+    let mut tries = Tries::default();
     loop {
         let mut keep = vec![];
         for p in pending {
@@ -322,10 +332,7 @@ async fn commit(lake: &mut Lake, schema: &SchemaRef, segments: Vec<Segment>) -> 
                 return Ok(done);
             }
             // Whatever it was, also an unknown end: the table knows.
-            Outcome::Unsure(why) => {
-                info!(why, "commit is taken up again");
-                lake.events.refresh().await?;
-            }
+            Outcome::Unsure(why) => tries.again(&mut lake.events, &why).await?,
         }
     }
 }
@@ -415,7 +422,7 @@ impl Group {
                         st.summary.rows += rows;
                         st.summary.rejects += rejects;
                     }
-                    if let (Some(s), Some(at)) = (segment, d.seen_end) {
+                    if let (Some(s), Some(at), Fate::Landed { .. }) = (segment, d.seen_end, &d.fate) {
                         s.recorded_end = Some(at);
                     }
                     if d.end > d.start {
@@ -438,11 +445,12 @@ impl Group {
         landed
     }
 
-    /// The lake's positions of these partitions, and its last message of each, from its newest version.
+    /// The lake's positions of these partitions, from its newest version.
     fn positions(&self, parts: &[Partition]) -> Result<Vec<(Partition, i64)>> {
         self.runtime.block_on(async {
             let mut lake = self.lake.lock().await;
             lake.events.refresh().await?;
+            lake.rejects.refresh().await?;
             let mut all = vec![];
             for part in parts {
                 all.push((part.clone(), lake.events.transaction(&app(&part.0, part.1)).await?.unwrap_or(0)));
@@ -644,6 +652,7 @@ pub fn ingest(log: &Log, contract: Arc<Contract>, lake: Lake, runtime: &Handle, 
         ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "error"),
         ("isolation.level", "read_committed"),
+        ("check.crcs", "true"),
     ];
     let schema = contract.lake_schema();
     let group = Group {
@@ -671,8 +680,8 @@ pub fn ingest(log: &Log, contract: Arc<Contract>, lake: Lake, runtime: &Handle, 
     let mut st = group.state();
     group.reap(&mut st);
     outcome?;
-    match st.fatal.take() {
-        Some(e) => Err(e),
+    match &st.fatal {
+        Some(e) => Err(e.clone()),
         None => Ok(st.summary.clone()),
     }
 }
@@ -681,6 +690,7 @@ pub fn ingest(log: &Log, contract: Arc<Contract>, lake: Lake, runtime: &Handle, 
 fn register(group: &Group, partitions: &[(Topic, i32)]) -> Result<()> {
     group.runtime.block_on(async {
         let mut lake = group.lake.lock().await;
+        let mut tries = Tries::default();
         loop {
             let mut moves = vec![];
             for (topic, count) in partitions {
@@ -700,7 +710,7 @@ fn register(group: &Group, partitions: &[(Topic, i32)]) -> Result<()> {
             }
             match lake.events.append(vec![], &moves).await? {
                 Outcome::Landed(_) => return Ok(()),
-                Outcome::Unsure(_) => lake.events.refresh().await?,
+                Outcome::Unsure(why) => tries.again(&mut lake.events, &why).await?,
             }
         }
     })
@@ -750,6 +760,12 @@ fn run(group: &Group, consumer: &BaseConsumer<Group>, target: Option<&Target>) -
                 }
             }
             Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => aged_out(group, consumer)?,
+            // What can't be read would be passed by and booked as if it had never been.
+            Some(Err(e @ KafkaError::MessageConsumption(RDKafkaErrorCode::BadMessage | RDKafkaErrorCode::BadCompression))) => {
+                return Err(Error::new("messages of the log can't be read")
+                    .detail(e)
+                    .hint("the log is damaged: nothing after them was taken"));
+            }
             Some(Err(e @ KafkaError::MessageConsumptionFatal(_))) => {
                 return Err(Error::new("Kafka client can't go on").detail(e).hint("does another process use the same group.instance.id?"));
             }
@@ -775,8 +791,8 @@ fn run(group: &Group, consumer: &BaseConsumer<Group>, target: Option<&Target>) -
             let landed = group.reap(st);
             hint(consumer, &landed, target.is_some());
         }
-        if let Some(e) = st.fatal.take() {
-            return Err(e);
+        if let Some(e) = &st.fatal {
+            return Err(e.clone());
         }
         for s in st.segments.iter_mut() {
             if let Some(at) = s.seek
@@ -811,8 +827,8 @@ fn run(group: &Group, consumer: &BaseConsumer<Group>, target: Option<&Target>) -
         if leaving {
             let landed = group.reap(st);
             hint(consumer, &landed, target.is_some());
-            if let Some(e) = st.fatal.take() {
-                return Err(e);
+            if let Some(e) = &st.fatal {
+                return Err(e.clone());
             }
             let losses = std::mem::take(&mut st.losses);
             if !losses.is_empty() {
@@ -847,13 +863,16 @@ fn look_at_ends(st: &mut State, consumer: &BaseConsumer<Group>) -> i64 {
     for s in &mut st.segments {
         match watermarks(consumer, &s.part) {
             Ok((_, high)) => {
-                telemetry::lag(&s.part.0, s.part.1, (high - s.end).max(0));
+                telemetry::lag(&s.part.0, s.part.1, (high - s.start).max(0));
                 lag += (high - s.end).max(0);
                 if s.end >= high && s.seek.is_none() {
                     s.seen_end = Some(now);
                 }
             }
-            Err(e) => warn!(%e, "the log's end is not known"),
+            Err(e) => {
+                warn!(%e, "the log's end is not known");
+                break;
+            }
         }
     }
     lag
@@ -870,8 +889,9 @@ fn aged_out(group: &Group, consumer: &BaseConsumer<Group>) -> Result<()> {
         }
         if s.end < low {
             group.lose(st, &mut s, low);
-            s.seek = Some(low);
         }
+        // The client is silent for ever on the partition that it does not name: all begin again where they stand.
+        s.seek = s.seek.or(Some(s.end));
         st.segments.push(s);
     }
     Ok(())

@@ -3,7 +3,7 @@
 //! Our own compaction, never the crate's: two of its OPTIMIZE from one snapshot double the rows. Ours swaps files in one commit that
 //! lands only if nobody committed since the snapshot on which every input was seen live.
 use super::scan::{Bounds, Files, bounds};
-use super::table::{LiveFile, Outcome, Table};
+use super::table::{LiveFile, Outcome, Table, Tries};
 use super::write::{CREATED_BY, add, properties, store};
 use super::{Lake, Partition};
 use crate::error::{Context, Error, Result};
@@ -89,14 +89,15 @@ async fn merge(table: &mut Table, group: Vec<(LiveFile, Bounds)>) -> Result<bool
     let path = format!("{}/{}/{:020}-{}.parquet", first.partition.0, first.partition.1, first.low, uuid::Uuid::new_v4());
     let added = add(path.clone(), bytes.len() as i64, merged_statistics(&group)?, false);
     store(table, &path, bytes).await?;
+    let mut tries = Tries::default();
     loop {
         let live: HashMap<String, LiveFile> = table.files()?.into_iter().map(|f| (f.add.path.clone(), f)).collect();
         let out: Option<Vec<_>> = group.iter().map(|(f, _)| live.get(&f.add.path).map(|f| f.remove.clone())).collect();
         let Some(out) = out else { return Ok(false) };
         match table.swap(out, vec![added.clone()]).await? {
             Outcome::Landed(_) => return Ok(true),
-            Outcome::Unsure(_) => {
-                table.refresh().await?;
+            Outcome::Unsure(why) => {
+                tries.again(table, &why).await?;
                 // An unknown end may have landed after all.
                 if table.files()?.iter().any(|f| f.add.path == path) {
                     return Ok(true);

@@ -28,6 +28,32 @@ pub enum Outcome {
     Unsure(String),
 }
 
+/// Takes a commit up again, later each time; gives up where it is no contention.
+#[derive(Default)]
+pub struct Tries {
+    since_it_moved: u32,
+}
+
+impl Tries {
+    /// After an unsure end: moves to the newest version and waits a little. Error: nobody else moved the table either, ten times.
+    pub async fn again(&mut self, table: &mut Table, why: &str) -> Result<()> {
+        let before = table.version();
+        table.refresh().await?;
+        if table.version() != before {
+            self.since_it_moved = 0;
+            return Ok(());
+        }
+        self.since_it_moved += 1;
+        if self.since_it_moved > 10 {
+            let hint = "is its folder writable, is its disk full?";
+            return Err(Error::new(format!("table {} can't be committed to", table.url)).detail(why).hint(hint));
+        }
+        tracing::info!(why, "commit is taken up again");
+        tokio::time::sleep(std::time::Duration::from_millis(10 << self.since_it_moved.min(7))).await;
+        Ok(())
+    }
+}
+
 /// The reading side of a table's one live file.
 #[derive(Clone, Debug)]
 pub struct LiveFile {

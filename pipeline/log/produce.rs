@@ -5,7 +5,7 @@ use crate::error::{Context, Error, Result};
 use rdkafka::ClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
@@ -61,6 +61,11 @@ impl Producer {
 
     /// Queues one event, waiting while the queue is full. `time` (milliseconds UTC) is the embedded broker's; a real one stamps itself.
     pub fn send(&mut self, topic: Topic, subject: &str, event: &[u8], time: Option<i64>) -> Result<()> {
+        if self.client.context().failed.load(Ordering::Relaxed) > 0 {
+            // What is behind a lost event must not overtake it any further.
+            self.client.purge(PurgeConfig::default().queue());
+            return self.finish().map(|_| ());
+        }
         let name = self.topics.get(topic as usize).map(String::as_str).unwrap_or_default();
         let mut record = BaseRecord::to(name).key(subject).payload(event);
         if let Some(t) = time {
@@ -87,7 +92,7 @@ impl Producer {
         let (done, failed) = (context.done.load(Ordering::Relaxed), context.failed.load(Ordering::Relaxed));
         if failed > 0 || done != self.sent {
             let why = context.first_failure.lock().ok().and_then(|f| f.clone()).unwrap_or_else(|| "no answer from the broker".into());
-            let hint = "send the same file again: what did arrive counts as a duplicate and changes no figure";
+            let hint = "later events of a subject may have arrived before these: send the same file again, then look at the conflicts";
             return Err(Error::new(format!("{} of {} events were not delivered", self.sent - done, self.sent)).detail(why).hint(hint));
         }
         Ok(done)

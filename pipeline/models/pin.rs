@@ -114,9 +114,9 @@ impl Pin {
         }
         let mut provisional = false;
         for (part, position) in &mut pin {
-            match found.get(part) {
-                // The lake may hold rejects above its position for a moment: never beyond it.
-                Some(offset) => *position = (*offset).min(*position),
+            // Rejects are written before the events beside them: one above the position says nothing of those.
+            match found.get(part).filter(|offset| **offset < *position) {
+                Some(offset) => *position = *offset,
                 None => {
                     let seen = lake.events.transaction(&end_app(&part.0, part.1)).await?;
                     provisional |= seen.is_none_or(|s| s < at.timestamp_millis() + MARGIN);

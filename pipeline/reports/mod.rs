@@ -117,7 +117,7 @@ fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -
         let place = home.join(format!("r{}", manifest.revision));
         match std::fs::rename(&aside, &place) {
             Ok(()) => {
-                sync(&place.join("manifest.json"))?;
+                sync(&place)?;
                 return Ok((place, true));
             }
             // Another run took this number in between: look again.
