@@ -138,11 +138,12 @@ impl File {
     }
 }
 
-/// Half of the machine's memory in bytes; 2 GiB where it can't be told.
+/// Half of the machine's memory in bytes, or of the container's where that is less; 2 GiB where it can't be told.
 pub fn half_of_memory() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib = text.lines().find_map(|l| l.strip_prefix("MemTotal:")).and_then(|v| v.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.map_or(2 << 30, |k| k * 512)
+    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|t| t.trim().parse::<u64>().ok());
+    kib.map_or(2 << 30, |k| k * 512).min(container.map_or(u64::MAX, |c| c / 2))
 }
 
 /// A folder to write to, made if missing, as an absolute path.

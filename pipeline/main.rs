@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,13 +27,23 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     telemetry::logs();
-    match run(cli) {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("kangyang: threads can't be started: {e}");
+            return ExitCode::from(Exit::Failed.code());
+        }
+    };
+    let code = match run(cli, &runtime) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("kangyang: {e}");
             ExitCode::from(e.exit().code())
         }
-    }
+    };
+    // A write that hangs on dead storage must not keep the process from ending with its error told.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
 }
 
 fn config_path() -> Option<PathBuf> {
@@ -68,8 +79,7 @@ fn parse() -> Result<Cli, ExitCode> {
     Ok(cli)
 }
 
-fn run(cli: Cli) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context(|| "threads can't be started".into())?;
+fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
     let settings = cli.settings;
     let schemas = Tree::schemas(settings.schemas.as_deref())?;
     let contract = Arc::new(Contract::compile(&schemas)?);
@@ -101,7 +111,7 @@ fn run(cli: Cli) -> Result<()> {
             let log = Log::new(&settings)?;
             let root = config::folder(settings.data())?;
             let lake = runtime.block_on(Lake::create(&root, &contract, &settings.topic_prefix))?;
-            let stop = stop_on_signal(&runtime);
+            let stop = stop_on_signal(runtime);
             let options = ingest::Options {
                 group: settings.group.clone(),
                 interval: settings.commit_interval,

@@ -371,6 +371,9 @@ struct Group {
     lake: Arc<tokio::sync::Mutex<Lake>>,
     runtime: Handle,
     options: Options,
+    /// Asked for the log's ends alone. To a reader of committed data the log ends before an open transaction, whose messages have their
+    /// append times already: such an end would make an as-of final too early.
+    written: BaseConsumer,
     state: Mutex<State>,
 }
 
@@ -655,7 +658,10 @@ pub fn ingest(log: &Log, contract: Arc<Contract>, lake: Lake, runtime: &Handle, 
         ("check.crcs", "true"),
     ];
     let schema = contract.lake_schema();
+    let looks = [("group.id", name.as_str()), ("enable.auto.commit", "false"), ("isolation.level", "read_uncommitted")];
+    let written = log.client(&[], &looks).create().context(|| "Kafka consumer can't be made".into())?;
     let group = Group {
+        written,
         log: log.clone(),
         contract,
         schema,
@@ -718,7 +724,10 @@ fn register(group: &Group, partitions: &[(Topic, i32)]) -> Result<()> {
 
 /// How far to read, and when the log ended there, milliseconds UTC.
 struct Target {
+    /// The last stable offsets: what can be read.
     ends: BTreeMap<Partition, i64>,
+    /// Everything written so far, that of open transactions too.
+    written: BTreeMap<Partition, i64>,
     at: i64,
 }
 
@@ -731,9 +740,10 @@ impl Target {
 /// Takes all partitions without the group; returns how far to read.
 fn assign_all(group: &Group, consumer: &BaseConsumer<Group>, partitions: &[(Topic, i32)]) -> Result<Target> {
     let parts: Vec<Partition> = partitions.iter().flat_map(|(t, n)| (0..*n).map(|p| (group.log.topic(*t), p))).collect();
-    let mut target = Target { ends: BTreeMap::new(), at: now_ms() };
+    let mut target = Target { ends: BTreeMap::new(), written: BTreeMap::new(), at: now_ms() };
     let mut st = group.state();
     for part in &parts {
+        target.written.insert(part.clone(), watermarks(&group.written, part)?.1);
         target.ends.insert(part.clone(), watermarks(consumer, part)?.1);
     }
     let list = group.take_over(&mut st, consumer, &parts)?;
@@ -783,7 +793,8 @@ fn run(group: &Group, consumer: &BaseConsumer<Group>, target: Option<&Target>) -
         let buffered: u64 = st.segments.iter().map(|s| s.bytes).sum();
         let caught = target.is_some_and(|t| t.reached(st, |s| s.end));
         if let Some(t) = target.filter(|_| caught) {
-            st.segments.iter_mut().for_each(|s| s.seen_end = Some(t.at));
+            let at_end = st.segments.iter_mut().filter(|s| t.written.get(&s.part).is_some_and(|end| s.end >= *end));
+            at_end.for_each(|s| s.seen_end = Some(t.at));
         }
         let leaving = stopping || caught || !st.losses.is_empty();
         // The buffer is full while a commit is in flight: wait for the commit, not for more messages.
@@ -806,7 +817,7 @@ fn run(group: &Group, consumer: &BaseConsumer<Group>, target: Option<&Target>) -
             follow_position(st, consumer)?;
         }
         if target.is_none() && asked.elapsed() > END_EVERY {
-            let lag = look_at_ends(st, consumer);
+            let lag = look_at_ends(st, &group.written);
             let messages = st.summary.messages - told;
             if messages > 0 || lag > 0 {
                 telemetry::reading(messages, asked.elapsed(), lag);
@@ -857,11 +868,11 @@ fn follow_position(st: &mut State, consumer: &BaseConsumer<Group>) -> Result<()>
 }
 
 /// Asks for the log's ends: notes the instant at which a partition's end was seen, returns how many messages are left to read.
-fn look_at_ends(st: &mut State, consumer: &BaseConsumer<Group>) -> i64 {
+fn look_at_ends(st: &mut State, written: &BaseConsumer) -> i64 {
     let now = now_ms();
     let mut lag = 0;
     for s in &mut st.segments {
-        match watermarks(consumer, &s.part) {
+        match watermarks(written, &s.part) {
             Ok((_, high)) => {
                 telemetry::lag(&s.part.0, s.part.1, (high - s.start).max(0));
                 lag += (high - s.end).max(0);
