@@ -1,6 +1,15 @@
 //! The whole path on the embedded broker: generated events → log → lake → marts → report, every figure compared with the generator's
 //! own count.
-pub mod generate;
+mod generate;
+mod mishaps;
+mod offices;
+mod pins;
+mod random;
+mod tell;
+mod time;
+mod training;
+mod truth;
+mod world;
 
 use crate::config::{self, Settings};
 use crate::contract::Contract;
@@ -15,12 +24,12 @@ use crate::table::{self, Format};
 use crate::tree::Tree;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
-use generate::{Cell, Truth};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::runtime::Handle;
+use truth::{Cell, Truth};
 
 /// How much is generated.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,17 @@
+//! The demo's choices: the same for the same seed on any machine.
+use super::generate::Generator;
+use rand::Rng;
+
+impl Generator<'_> {
+    pub fn below(&mut self, n: i64) -> i64 {
+        self.rng.random_range(0..n.max(1))
+    }
+
+    pub fn index(&mut self, n: usize) -> usize {
+        self.below(n as i64) as usize
+    }
+
+    pub fn key(&mut self) -> String {
+        format!("{:032x}", self.rng.random::<u128>())
+    }
+}
