@@ -1,16 +1,17 @@
 //! The demo's events: a seeded history of a whole plan with everything in it that the contract has a rule for, and its true figures.
 //!
 //! Years, districts, occupations, levels and codes are reference data; persons are random keys.
+use super::outcomes::{Certificate, Payment};
 use super::pins::pins;
 use super::time::{DAY, HOUR, day};
-use super::training::{Class, Completion};
+use super::training::{Class, Completion, Person};
 use super::truth::Truth;
 use super::world::World;
 use crate::contract::{Contract, Topic};
 use crate::error::{Context, Result};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A message for the log.
 pub struct Event {
@@ -36,15 +37,31 @@ pub struct Generator<'w> {
     pub contract: &'w Contract,
     pub world: &'w World,
     pub rng: ChaCha8Rng,
+    /// About how many trainees are asked for, and how many the plan's targets ask for.
+    pub trainees: i64,
+    pub total: i64,
     /// The moments of the earliest statement, and of the earliest record.
     pub earliest: i64,
     pub start: i64,
-    /// Persons' keys.
-    pub people: Vec<String>,
+    pub people: Vec<Person>,
+    /// Trainers: district, key, and the first and last days of their classes.
+    pub trainers: Vec<(usize, String, Vec<(i64, i64)>)>,
     pub classes: Vec<Class>,
     pub completions: Vec<Completion>,
+    pub certificates: Vec<Certificate>,
+    pub payments: Vec<Payment>,
+    /// Whose credit is recorded.
+    pub credited: BTreeSet<usize>,
     /// Who was trained in an occupation and level in classes that end in a year.
     pub trained: BTreeMap<(usize, Option<String>, i64), Vec<usize>>,
+    /// Completions in the plan, by year, district and occupation, held ones included.
+    pub done: BTreeMap<(i64, usize, usize), i64>,
+    /// How much of a task of three years each district fulfils, in percent.
+    pub shares: Vec<i64>,
+    /// Classes that something is planted in.
+    pub staged: usize,
+    /// Classes and completions that a story was told of.
+    pub turns: (usize, usize),
     pub ids: usize,
     pub events: Vec<Event>,
     pub truth: Truth,
@@ -56,27 +73,45 @@ pub fn generate(contract: &Contract, seed: u64, trainees: usize) -> Result<Demo>
     let world = &World::read(contract)?;
     // The plan was issued early in its second year, and nothing was told before: all of the first is back-filled.
     let issued = world.years.get(1).copied().unwrap_or(world.edges().0);
-    let (earliest, start) = (day(world.edges().0 - 1, 11, 20)? * DAY, day(issued, 2, 8)? * DAY + HOUR);
-    let (rng, truth) = (ChaCha8Rng::seed_from_u64(seed), Truth { plan: world.plan.clone(), ..Truth::default() });
-    let (people, classes, completions, trained, events) = Default::default();
-    let mut g = Generator { contract, world, rng, earliest, start, people, classes, completions, trained, ids: 0, events, truth };
-    let trainees = i64::try_from(trainees).context(|| "number of trainees is too large".to_owned())?;
     let total: i64 = world.targets.iter().filter(|(t, _)| t.0.is_none() && t.1.is_some()).map(|(_, t)| t.0).sum();
+    let mut g = Generator {
+        contract,
+        world,
+        rng: ChaCha8Rng::seed_from_u64(seed),
+        trainees: i64::try_from(trainees).context(|| "number of trainees is too large".to_owned())?,
+        total: total.max(1),
+        earliest: day(world.edges().0 - 1, 11, 20)? * DAY,
+        start: day(issued, 2, 8)? * DAY + HOUR,
+        people: vec![],
+        trainers: vec![],
+        classes: vec![],
+        completions: vec![],
+        certificates: vec![],
+        payments: vec![],
+        credited: BTreeSet::new(),
+        trained: BTreeMap::new(),
+        done: BTreeMap::new(),
+        shares: vec![],
+        staged: 0,
+        turns: (0, 0),
+        ids: 0,
+        events: vec![],
+        truth: Truth { plan: world.plan.clone(), ..Truth::default() },
+    };
+    g.shares = world.districts.iter().map(|_| 76 + g.below(34)).collect();
     g.catalogues()?;
+    g.anomalies()?;
+    let hurried = (g.index(world.districts.len()), world.edges().1 - 1);
     for year in &world.years {
-        for (d, (district, _)) in world.districts.iter().enumerate() {
-            let wanted = world.target(district, *year).unwrap_or_default() * trainees * (700 + g.below(601));
-            let (mut left, mut serial) = (wanted / (1000 * total.max(1)), 0);
-            while left > 0 {
-                let size = if left <= 35 { left } else { (20 + g.below(16)).min(left - 10) };
-                (left, serial) = (left - size, serial + 1);
-                g.training(d, *year, serial, size)?;
-            }
+        for (d, percent) in g.effort().into_iter().enumerate() {
+            let wanted = world.target(world.district(d), *year).unwrap_or_default() * g.trainees * percent / (100 * g.total);
+            g.district_year(d, *year, wanted, (d, *year) == hurried)?;
         }
     }
+    g.beyond()?;
     g.reviews()?;
     g.supervision()?;
-    g.refusals(trainees)?;
+    g.refusals()?;
     g.count();
     g.events.sort_by_key(|e| e.recorded_at);
     pins(&mut g.events);

@@ -66,6 +66,10 @@ pub const COMPLETION_STORIES: [Story; 26] = [
     ("completions told months late", "> a", "a"),
 ];
 
+/// After so many classes, and so many completions, the stories come round again.
+pub const CLASS_ROUND: usize = 144;
+pub const COMPLETION_ROUND: usize = 520;
+
 /// The stories stand spread over each round, so that no class has them all.
 pub fn story(stories: &[Story], n: usize, round: usize) -> Story {
     let (turn, spacing) = (n % round, (round / stories.len().max(1)).max(1));
@@ -111,7 +115,11 @@ impl World {
             'd' => class.district = (class.district + 1) % self.districts.len().max(1),
             'p' => class.plan.push_str("-extra"),
             'o' => {
-                class.occupation = (class.occupation + 1) % self.occupations.len().max(1);
+                // The next one that its institution is listed for.
+                let listed = self.institutions.iter().find(|i| i.id == class.institution).map(|i| i.occupations.as_slice());
+                let listed = listed.unwrap_or_default();
+                let next = listed.iter().find(|o| **o > class.occupation).or(listed.first());
+                class.occupation = next.copied().unwrap_or(class.occupation);
                 class.level = self.occupation(&class).levels.first().cloned();
             }
             _ => {}
@@ -164,10 +172,10 @@ impl Generator<'_> {
     }
 
     /// Messages that the contract refuses: completions that would count, and a target that a district sets itself.
-    pub fn refusals(&mut self, trainees: i64) -> Result<()> {
-        for n in 0..(trainees / 40).max(SPOILT.len() as i64) as usize {
+    pub fn refusals(&mut self) -> Result<()> {
+        for n in 0..(self.trainees / 40).max(SPOILT.len() as i64) as usize {
             let Some((code, from, to)) = SPOILT.get(n % SPOILT.len()) else { continue };
-            let (key, class) = self.someone()?;
+            let (person, class) = self.someone()?;
             let on = format!("{}-02-28", year_of(class.ends) / 4 * 4 + 1);
             let data =
                 json!({ "class_id": class.id, "person_key": self.key(), "result": "passed", "completed_on": on, "attended_minutes": 900 });
@@ -188,7 +196,7 @@ impl Generator<'_> {
                 _ => {}
             }
             let key = match code {
-                Code::KeyNotSubject => key,
+                Code::KeyNotSubject => self.people.get(person).map(|p| p.key.clone()).unwrap_or_default(),
                 Code::SubjectMismatch => told.subject.replacen(from.trim_start_matches('"'), to.trim_start_matches('"'), 1),
                 _ => told.subject,
             };

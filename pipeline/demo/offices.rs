@@ -14,7 +14,8 @@ impl Generator<'_> {
     /// Targets, occupations, institutions, evaluators: what stands before the first class.
     pub fn catalogues(&mut self) -> Result<()> {
         let (world, office) = (self.world, "/city/hrss");
-        let (first, last) = (day(world.edges().0, 1, 1)?, day(world.edges().1, 11, 1)?);
+        // Classes that end in the plan's first days began before it.
+        let first = day(world.edges().0 - 1, 7, 1)?;
         for ((district, year, metric), (target, document)) in &world.targets {
             let data = json!({
                 "plan": world.plan, "district_code": district, "year": year, "metric": metric, "target": target, "document": document,
@@ -38,17 +39,15 @@ impl Generator<'_> {
             });
             self.tell("occupation_catalogued", "/province/hrss", first + 5, data)?;
         }
-        let all: Vec<&str> = world.occupations.iter().map(|o| o.code.as_str()).collect();
-        for (n, (district, name)) in world.districts.iter().enumerate().flat_map(|(d, named)| (0..3).map(move |i| (3 * d + i, named))) {
-            let (id, name) = (world.credit_code(n), format!("{name}某康养职业培训机构{}", n % 3 + 1));
+        for i in &world.institutions {
+            let occupations: Vec<_> = i.occupations.iter().filter_map(|o| world.occupations.get(*o)).map(|o| &o.code).collect();
             let data = json!({
-                "institution_id": id, "institution_name": name, "institution_type": world.code("institution_type", n),
-                "district_code": district, "occupations": all, "valid_from": date(first),
+                "institution_id": i.id, "institution_name": i.name, "institution_type": i.kind,
+                "district_code": world.district(i.district), "occupations": occupations, "valid_from": date(first), "valid_to": null,
             });
             self.tell("institution_listed", office, first + 6, data)?;
-            if n % 12 == 2 {
-                let data = json!({ "institution_id": id, "effective_on": date(last) });
-                self.tell("institution_delisted", office, last + 2, data)?;
+            if let Some(until) = i.until {
+                self.tell("institution_delisted", office, until + 2, json!({ "institution_id": i.id, "effective_on": date(until) }))?;
             }
         }
         for id in world.occupations.iter().map(|o| &o.evaluator).collect::<BTreeSet<_>>() {
@@ -99,55 +98,74 @@ impl Generator<'_> {
         for year in &world.years {
             for month in 1..=12_usize {
                 let next = day(year + (month / 12) as i64, (month % 12 + 1) as i64, 1)?;
-                for (d, (district, _)) in world.districts.iter().enumerate() {
-                    let (measure, month) = (world.code("measure", 5 * d + month), format!("{year}-{month:02}"));
-                    let data = json!({ "district_code": district, "measure": measure, "month": month, "measure_count": self.below(6) });
-                    self.tell("measure_reported", &format!("/districts/{district}"), next + 2, data)?;
+                for (d, of) in world.districts.iter().map(|d| d.code.clone()).enumerate() {
+                    // Each month another two of the measures, so that every district reports all of them within a year.
+                    for i in 0..2 {
+                        let (measure, count) = (world.code("measure", 5 * d + 2 * month + i), self.below(7));
+                        let text = (count > 4).then(|| format!("{}专报{year}-{month}", world.district(d)));
+                        let data = json!({
+                            "district_code": of, "measure": measure, "month": format!("{year}-{month:02}"), "measure_count": count,
+                            "document": text,
+                        });
+                        self.tell("measure_reported", &format!("/districts/{of}"), next + 2, data)?;
+                        *self.truth.measures.entry((*year, of.clone(), measure.to_owned())).or_default() += count;
+                    }
                 }
                 if month % 6 == 0 {
                     self.half_year(*year, month, next)?;
                 }
             }
             let awarded = day(*year, 10, 18)?;
-            for (o, rank) in world.occupations.iter().filter(|o| o.certifiable).take(3).flat_map(|o| (1..=3).map(move |rank| (o, rank))) {
-                let (key, contest, level) = (self.someone()?.0, format!("{year}-{}", o.code), o.levels.get(2));
+            let contested = world.occupations.iter().enumerate().filter(|(_, o)| o.certifiable).take(3);
+            for ((o, occupation), rank) in contested.flat_map(|o| (1..=5_i64).map(move |rank| (o, rank))) {
+                let (person, _) = self.someone()?;
+                let (key, level) = (self.people.get(person).map(|p| p.key.clone()), occupation.levels.get(2).filter(|_| rank < 4));
                 let data = json!({
-                    "contest_id": contest, "person_key": key, "contest_rank": rank, "occupation": o.code, "promoted_level": level,
-                    "awarded_on": date(awarded),
+                    "contest_id": format!("{year}-{}", occupation.code), "person_key": key, "contest_rank": rank,
+                    "occupation": occupation.code, "promoted_level": level, "awarded_on": date(awarded),
                 });
                 self.tell("contest_awarded", office, awarded + 2, data)?;
                 // It needs no class.
-                let data = json!({
-                    "certificate_no": format!("J{contest}-{rank}"), "person_key": key, "holder_key": null, "occupation": o.code,
-                    "level": level, "evaluator_id": o.evaluator, "issued_on": date(awarded + 30), "basis": "contest", "class_id": null,
-                });
-                self.tell("certificate_issued", "/city/evaluation", awarded + 33, data)?;
+                if let Some(level) = level.cloned() {
+                    let (kind, issued) = ("skill_level", awarded + 30);
+                    let won = self.certificate(kind, person, (o, Some(level)), issued, None);
+                    self.issue(won, "contest", false)?;
+                }
             }
         }
         let domestic = |c: &&Completion| self.classes.get(c.class).is_some_and(|class| world.occupation(class).code == "domestic_worker");
         let own = self.completions.iter().filter(domestic).filter(|c| c.passed && c.in_force && c.person % 5 > 1);
         for (person, on) in own.map(|c| (c.person, c.on)).collect::<BTreeMap<_, _>>() {
-            let data = json!({ "person_key": self.people.get(person), "established_on": date(on + 11) });
+            let data = json!({ "person_key": self.people.get(person).map(|p| &p.key), "established_on": date(on + 11) });
+            self.credited.insert(person);
             self.tell("credit_recorded", "/city/commerce", on + 12, data)?;
         }
         Ok(())
     }
 
-    /// A person's key, and a class the person was in.
-    pub fn someone(&mut self) -> Result<(String, Class)> {
+    /// A person, and a class he or she was in.
+    pub fn someone(&mut self) -> Result<(usize, Class)> {
         let n = self.index(self.completions.len());
-        let found = self.completions.get(n).and_then(|c| Some((self.people.get(c.person)?.clone(), self.classes.get(c.class)?.clone())));
+        let found = self.completions.get(n).and_then(|c| Some((c.person, self.classes.get(c.class)?.clone())));
         found.ok_or_else(|| Error::usage("the demo has no trainees").hint("ask for more, such as --trainees 9000"))
+    }
+
+    /// A person of a class stands on another authority's list of that day.
+    pub fn hit(&mut self, list: &str, kind: &str, on: i64, class: &Class, person: usize) -> Result<()> {
+        let (office, rows) = ("/city/hrss", 20_000 + self.below(30_000));
+        let data = json!({ "list_id": list, "list_kind": kind, "list_date": date(on), "row_count": rows, "hit_count": 1 });
+        self.tell("list_matched", office, on + 20, data)?;
+        let key = self.people.get(person).map(|p| p.key.clone());
+        self.tell("match_hit", office, on + 20, json!({ "list_id": list, "class_id": class.id, "person_key": key }))?;
+        Ok(())
     }
 
     pub fn half_year(&mut self, year: i64, month: usize, next: i64) -> Result<()> {
         let (world, office, half) = (self.world, "/city/hrss", format!("{year}-{month:02}"));
         for n in month..month + 3 {
-            let ((key, class), list) = (self.someone()?, format!("L{half}-{n}"));
-            let data =
-                json!({ "list_id": list, "list_kind": world.code("list_kind", n), "list_date": date(class.ends - 2), "hit_count": 1 });
-            self.tell("list_matched", office, class.ends + 40, data)?;
-            self.tell("match_hit", office, class.ends + 40, json!({ "list_id": list, "class_id": class.id, "person_key": key }))?;
+            // Found on the list of a later day, which tells nothing of the days of the class.
+            let ((person, class), list) = (self.someone()?, format!("L{half}-{n}"));
+            self.hit(&list, world.code("list_kind", n), class.ends + 20, &class, person)?;
             let data =
                 json!({ "extract_id": format!("E{half}-{n}"), "recipient": world.code("recipient", n), "row_count": self.below(2000) });
             self.tell("extract_delivered", office, next + 10, data)?;

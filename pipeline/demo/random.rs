@@ -14,4 +14,15 @@ impl Generator<'_> {
     pub fn key(&mut self) -> String {
         format!("{:032x}", self.rng.random::<u128>())
     }
+
+    /// So many times of a hundred.
+    pub fn chance(&mut self, percent: i64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// A place in a list of weights, each as likely as it weighs.
+    pub fn weighted(&mut self, weights: &[i64]) -> usize {
+        let mut at = self.below(weights.iter().sum());
+        weights.iter().position(|w| (at < *w, at -= w).0).unwrap_or_default()
+    }
 }

@@ -5,6 +5,7 @@ use chrono::{Datelike, NaiveDate};
 
 pub const HOUR: i64 = 3_600_000;
 pub const DAY: i64 = 24 * HOUR;
+pub const MINUTE: i64 = HOUR / 60;
 /// Asia/Shanghai is eight hours ahead of UTC all year.
 pub const SHANGHAI: i64 = 8 * HOUR;
 
