@@ -101,7 +101,7 @@ pub fn generate(contract: &Contract, seed: u64, trainees: usize) -> Result<Demo>
     g.shares = world.districts.iter().map(|_| 76 + g.below(34)).collect();
     g.catalogues()?;
     g.anomalies()?;
-    let hurried = (g.index(world.districts.len()), world.edges().1 - 1);
+    let hurried = g.hurried();
     for year in &world.years {
         for (d, percent) in g.effort().into_iter().enumerate() {
             let wanted = world.target(world.district(d), *year).unwrap_or_default() * g.trainees * percent / (100 * g.total);

@@ -115,10 +115,11 @@ impl World {
             'd' => class.district = (class.district + 1) % self.districts.len().max(1),
             'p' => class.plan.push_str("-extra"),
             'o' => {
-                // The next one that its institution is listed for.
+                // The next one of the skill ladder that its institution is listed for.
                 let listed = self.institutions.iter().find(|i| i.id == class.institution).map(|i| i.occupations.as_slice());
-                let listed = listed.unwrap_or_default();
-                let next = listed.iter().find(|o| **o > class.occupation).or(listed.first());
+                let skilled = |o: &&usize| self.occupations.get(**o).is_some_and(|o| o.certifiable);
+                let mut listed = listed.unwrap_or_default().iter().filter(skilled);
+                let next = listed.clone().find(|o| **o > class.occupation).or(listed.next());
                 class.occupation = next.copied().unwrap_or(class.occupation);
                 class.level = self.occupation(&class).levels.first().cloned();
             }

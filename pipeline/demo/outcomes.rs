@@ -49,7 +49,7 @@ impl Generator<'_> {
         let list = self.passed(index);
         // Most get them together, a month or two later.
         let together = class.ends + 24 + self.below(50);
-        for (person, on) in list {
+        for (person, _) in list {
             let level = class.level.as_deref();
             let held = self.people.get(person).is_some_and(|p| p.held.contains(&(class.occupation, class.level.clone())));
             let chance = match (o.certifiable, level) {
@@ -61,7 +61,7 @@ impl Generator<'_> {
             if held || !self.chance(chance) {
                 continue;
             }
-            let assessed = on + 4 + self.below(9);
+            let assessed = class.ends + 4 + self.below(9);
             if let Some(level) = level.filter(|_| o.certifiable) {
                 let (result, score) = if self.chance(88) { ("passed", 6000) } else { ("failed", 3500) };
                 let key = self.people.get(person).map(|p| p.key.clone());
@@ -84,7 +84,8 @@ impl Generator<'_> {
             };
             let issued = if self.chance(85) { together } else { together + 10 + self.below(60) };
             let certificate = self.certificate(kind, person, (class.occupation, class.level.clone()), issued, Some(index));
-            self.issue(certificate, "training", true)?;
+            // Social workers are examined by the state.
+            self.issue(certificate, if kind == "social_work" { "exam" } else { "training" }, true)?;
         }
         Ok(())
     }
@@ -185,7 +186,7 @@ impl Generator<'_> {
             _ => &[("applied", 20, all), ("approved", 40, all), ("paid", 60, all)],
         };
         self.pay(&claim, end, steps)?;
-        for (person, on) in passed {
+        for (person, _) in passed {
             let n = self.index(100);
             let (kind, fund, amount) = match n {
                 0..4 => ("living", "employment_fund", 30_000 * (class.ends - class.starts + 1)),
@@ -201,7 +202,7 @@ impl Generator<'_> {
             let account = p.phone.chars().rev().collect();
             let id = format!("BT-{}-{}", class.id, self.payments.len());
             let claim = Claim { id, class: index, person: Some(person), account, kind, fund };
-            self.pay(&claim, on, &[("applied", 25, amount), ("paid", 55, amount)])?;
+            self.pay(&claim, end, &[("applied", 25, amount), ("paid", 55, amount)])?;
         }
         Ok(())
     }

@@ -1,20 +1,33 @@
 //! What is trained where and when: how far each district gets each year, which months are busy, which occupations are due.
 use super::generate::Generator;
-use super::time::day;
+use super::time::{calendar, day};
 use super::training::Class;
 use crate::error::Result;
+use chrono::Datelike;
 
-/// Of a hundred completions of a year, how many fall in each month: few around the Spring Festival, a mild peak at the end.
-const MONTHS: [i64; 12] = [5, 3, 9, 10, 10, 11, 10, 9, 10, 10, 9, 4];
-/// A year that was nearly missed.
-const RUSH: [i64; 12] = [2, 1, 3, 4, 4, 5, 4, 4, 5, 6, 7, 55];
+/// Of a hundred completions of a year, how many fall in each month: few around the Spring Festival. Every eighth class
+/// besides ends in December.
+const MONTHS: [i64; 12] = [5, 3, 9, 10, 11, 11, 11, 9, 11, 10, 10, 0];
+/// Whether a district's class of this number ends in December; most do where the year was nearly missed.
+fn late(serial: i64, rush: bool) -> bool {
+    if rush { serial % 3 != 0 } else { serial % 8 == 2 }
+}
 
 impl Generator<'_> {
+    /// Who trains most of a year's in its last month, and in which year: a district with as much to do as others.
+    pub fn hurried(&mut self) -> (usize, i64) {
+        let (world, year) = (self.world, self.world.edges().1 - 1);
+        let target = |d: usize| world.target(world.district(d), year).unwrap_or_default();
+        let all: i64 = (0..world.districts.len()).map(target).sum();
+        let large: Vec<usize> = (0..world.districts.len()).filter(|d| target(*d) * world.districts.len() as i64 >= all).collect();
+        (large.get(self.index(large.len())).copied().unwrap_or_default(), year)
+    }
+
     /// How much of its target each district reaches in a year, in percent: most more than all of it, two far too little.
     pub fn effort(&mut self) -> Vec<i64> {
         let (count, first) = (self.world.districts.len(), self.index(self.world.districts.len()));
         let behind = [first, first + 1 + self.index(count.saturating_sub(1))].map(|d| d % count.max(1));
-        (0..count).map(|d| if behind.contains(&d) { 58 + self.below(18) } else { 84 + self.below(40) }).collect()
+        (0..count).map(|d| if behind.contains(&d) { 58 + self.below(18) } else { 87 + self.below(42) }).collect()
     }
 
     /// All classes of a district that end in a year, until it has so many completions in all.
@@ -29,8 +42,10 @@ impl Generator<'_> {
             // class's id decides which counts.
             let (due, occupation) = self.due(d, year);
             let twin = self.classes.last().filter(|c| (c.district, c.filed) == (d, true) && serial % 6 == 5 && due.is_none()).cloned();
-            let twin = twin.filter(|c| self.settled(d, c.occupation).is_none());
+            let twin = twin.filter(|c| self.settled(d, c.occupation).is_none() && calendar(c.ends).month() < 12);
             let size = due.unwrap_or(if left <= 30 { left + left / 7 + 1 } else { 17 + self.below(16) });
+            // One that ends in December is no more than a quarter of the year's.
+            let size = if late(serial, rush) && !rush { size.min(wanted / 4 + 1) } else { size };
             let ends = self.ends(d, year, serial, rush)?;
             let drawn = match &twin {
                 None => self.draw(d, occupation, ends, size),
@@ -64,16 +79,19 @@ impl Generator<'_> {
             // Across New Year: it counts in the year in which it ends.
             return Ok(day(year, 1, 2)? + self.below(9));
         }
-        let months = if rush { &RUSH } else { &MONTHS };
-        if serial == 2 && !rush {
+        // Some end in December everywhere, and some in the month of the Spring Festival somewhere.
+        if late(serial, rush) {
             return Ok(day(year, 12, 3)? + self.below(26));
+        }
+        if serial == 3 && (d as i64 + year) % 4 == 0 {
+            return Ok(day(year, 2, 2)? + self.below(24));
         }
         let place = (serial * 618 + 271 * d as i64 + 131 * year + self.below(50)).rem_euclid(1000);
         let (mut month, mut left) = (0, place);
-        while let Some(width) = months.get(month).map(|m| m * 10).filter(|width| left >= *width) {
+        while let Some(width) = MONTHS.get(month).map(|m| m * 10).filter(|width| left >= *width) {
             (month, left) = (month + 1, left - width);
         }
-        let width = months.get(month).map_or(1000, |m| m * 10);
+        let width = MONTHS.get(month).map_or(1000, |m| m * 10);
         Ok(day(year, month as i64 + 1, 1)? + 2 + left * 26 / width)
     }
 
