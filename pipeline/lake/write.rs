@@ -2,9 +2,10 @@
 //!
 //! A file holds one partition. Each of its row groups holds one event type, so that a query on completions reads completions alone, and
 //! the file has the columns of its types alone: what is absent costs nothing.
+use super::blocking;
 use super::table::{Table, now_ms};
-use crate::durable::sync;
-use crate::error::{Context, Error, Result};
+use crate::durable::sync_below;
+use crate::error::{Context, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
 use arrow::compute::{max, max_string, min, min_string};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
@@ -82,9 +83,7 @@ pub async fn put(table: &Table, topic: &str, partition: i32, start: i64, schema:
     let stats = statistics(&batches)?;
     let encoded = {
         let schema = schema.clone();
-        tokio::task::spawn_blocking(move || encode(&schema, &batches))
-            .await
-            .map_err(|e| Error::new("Parquet file can't be written").detail(e))??
+        blocking(move || encode(&schema, &batches)).await?
     };
     let path = format!("{topic}/{partition}/{start:020}-{}.parquet", uuid::Uuid::new_v4());
     let size = encoded.len() as i64;
@@ -95,10 +94,9 @@ pub async fn put(table: &Table, topic: &str, partition: i32, start: i64, schema:
 /// Writes a file whole and makes it last.
 pub async fn store(table: &Table, path: &str, bytes: Bytes) -> Result<()> {
     table.store().put(&Path::from(path), bytes.into()).await.context(|| format!("file {path} can't be written"))?;
-    match table.dir() {
-        Some(dir) => sync(&dir.join(path)),
-        None => Ok(()),
-    }
+    let Some(dir) = table.dir() else { return Ok(()) };
+    let file = dir.join(path);
+    blocking(move || sync_below(&dir, &file)).await
 }
 
 /// The line that adds a file. `change` is false where its rows were in the table before.
