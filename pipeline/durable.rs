@@ -12,8 +12,8 @@ pub fn sync(file: &Path) -> Result<()> {
 /// Flushes a file below `root`, and every folder between the two: a folder just made lasts no longer than its own name does.
 pub fn sync_below(root: &Path, file: &Path) -> Result<()> {
     sync(file)?;
-    let folders = file.ancestors().skip(2).take_while(|dir| dir.starts_with(root));
-    folders.map(flush).collect::<std::io::Result<()>>().context(|| format!("folder {} can't be flushed to disk", root.display()))
+    let mut folders = file.ancestors().skip(2).take_while(|dir| dir.starts_with(root));
+    folders.try_for_each(flush).context(|| format!("folder {} can't be flushed to disk", root.display()))
 }
 
 fn flush(path: &Path) -> std::io::Result<()> {

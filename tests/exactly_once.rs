@@ -381,7 +381,7 @@ fn a_log_that_a_loss_of_power_left_torn_is_mended() {
         let size = std::fs::metadata(file).expect("a file").len();
         std::fs::OpenOptions::new().write(true).open(file).and_then(|f| f.set_len(size / 2)).expect("it can be cut");
     };
-    for end in [".checkpoint.parquet", "_last_checkpoint", ".json"] {
+    for end in ["_last_checkpoint", ".checkpoint.parquet", ".json"] {
         tear(&last(end));
         let out = k.run(["ingest", "--until-caught-up"]).exits(0);
         assert!(out.stderr.contains("torn"), "{end}: {out}");

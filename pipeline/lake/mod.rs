@@ -77,8 +77,10 @@ impl Lake {
     /// Opens the lake to read it. Error: there is none.
     pub async fn open(root: &Path) -> Result<Lake> {
         let hint = "fill one with: kangyang ingest, or see one with: kangyang demo";
-        for table in ["events", "rejects"].iter().filter(|t| !root.join(t).join("_delta_log").is_dir()) {
-            return Err(Error::new(format!("there is no lake below {}", root.display())).detail(format!("{table}/ is missing")).hint(hint));
+        if let Some(missing) = ["events", "rejects"].iter().find(|t| !root.join(t).join("_delta_log").is_dir()) {
+            return Err(Error::new(format!("there is no lake below {}", root.display()))
+                .detail(format!("{missing}/ is missing"))
+                .hint(hint));
         }
         let events = Table::open(url(root, "events")?).await?;
         let rejects = Table::open(url(root, "rejects")?).await?;

@@ -18,6 +18,9 @@ pub struct Decided {
     pub refused: HashSet<i64>,
 }
 
+/// Decisions that are known, if there are any.
+pub type Known = Option<Arc<Decided>>;
+
 async fn rows(table: &Table, schema: SchemaRef, columns: &str, condition: &str) -> Result<Vec<RecordBatch>> {
     let failed = || format!("table {} can't be read", table.url());
     let session = SessionContext::new();
@@ -31,7 +34,7 @@ fn within(part: &Partition) -> String {
 }
 
 /// The decisions on a partition's offsets from `at` on; none if `rejects` stands at or below it.
-pub async fn decided(lake: &mut Lake, part: &Partition, at: i64) -> Result<Option<Arc<Decided>>> {
+pub async fn decided(lake: &mut Lake, part: &Partition, at: i64) -> Result<Known> {
     let Some(to) = lake.rejects.transaction(&app(&part.0, part.1)).await?.filter(|to| *to > at) else { return Ok(None) };
     let condition = format!("{} AND kafka_offset >= {at} AND size_bytes IS NOT NULL", within(part));
     let batches = rows(&lake.rejects, rejects_schema(), "kafka_offset", &condition).await?;

@@ -4,7 +4,7 @@ use super::segment::Segment;
 use super::{Options, Summary};
 use crate::contract::{Contract, Topic};
 use crate::error::{Context, Error, Result};
-use crate::lake::recall::{Decided, decided, last_messages};
+use crate::lake::recall::{Known, decided, last_messages};
 use crate::lake::{Lake, Partition, app};
 use crate::log::Log;
 use crate::telemetry;
@@ -138,7 +138,7 @@ impl Group {
     }
 
     /// The lake's positions of these partitions, from its newest version, and what `rejects` holds beyond them.
-    fn positions(&self, parts: &[Partition]) -> Result<Vec<(Partition, i64, Option<Arc<Decided>>)>> {
+    fn positions(&self, parts: &[Partition]) -> Result<Vec<(Partition, i64, Known)>> {
         self.runtime.block_on(async {
             let mut lake = self.lake.lock().await;
             lake.events.refresh().await?;
@@ -293,7 +293,7 @@ impl Group {
 }
 
 /// Drops what a partition has read since; it is read again from `at`.
-fn begin_again(segment: Option<&mut Segment>, at: i64, decided: Option<Arc<Decided>>) {
+fn begin_again(segment: Option<&mut Segment>, at: i64, decided: Known) {
     let Some(s) = segment else { return };
     if !s.is_empty() {
         telemetry::dropped(&s.part.0, s.part.1, s.start, s.end, "follows a void segment");

@@ -1,7 +1,7 @@
 //! What one partition has read and not yet handed to a commit.
 use crate::contract::{Code, Contract, Message as Incoming, Reject, Rows, Topic};
 use crate::error::{Context, Result};
-use crate::lake::recall::Decided;
+use crate::lake::recall::Known;
 use crate::lake::{Partition, rejects_schema};
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use rdkafka::Message;
@@ -40,12 +40,12 @@ pub struct Segment {
     /// Where to seek once it may be done; until then messages are passed by, and nothing is committed.
     pub seek: Option<i64>,
     /// What `rejects` held beyond the lake's position when the segment was begun.
-    pub decided: Option<Arc<Decided>>,
+    pub decided: Known,
 }
 
 impl Segment {
     /// An empty one.
-    pub fn at(topic: Topic, part: Partition, start: i64, decided: Option<Arc<Decided>>) -> Segment {
+    pub fn at(topic: Topic, part: Partition, start: i64, decided: Known) -> Segment {
         Segment {
             topic,
             part,
