@@ -1,5 +1,6 @@
 //! One Delta table and the one way to commit to it: files and positions together, from the very snapshot whose positions were checked.
 use super::blocking;
+use super::write::bounded;
 use crate::durable::{sync, sync_below};
 use crate::error::{Context, Error, Result};
 use arrow::datatypes::Schema;
@@ -81,6 +82,9 @@ impl Table {
                 ("delta.checkpointInterval".to_owned(), Some("50".to_owned())),
                 ("delta.enableExpiredLogCleanup".to_owned(), Some("false".to_owned())),
             ];
+            // Readers parse the bounds of these alone; by default it would be the first 32 columns, most of which have none.
+            let bounded: Vec<&str> = schema.fields().iter().filter(|f| bounded(f)).map(|f| f.name().as_str()).collect();
+            configuration.push(("delta.dataSkippingStatsColumns".to_owned(), Some(bounded.join(","))));
             configuration.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned()))));
             let made = table
                 .create()
