@@ -27,7 +27,12 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     telemetry::logs();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if matches!(cli.command, Command::Ingest { .. }) {
+        // Each thread keeps the memory of the largest thing it ever held; ingest has one commit at a time to serve.
+        builder.max_blocking_threads(8);
+    }
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
             eprintln!("kangyang: threads can't be started: {e}");
