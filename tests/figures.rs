@@ -84,6 +84,31 @@ fn the_same_pin_gives_the_same_bytes_after_later_events_and_a_compaction() {
 }
 
 #[test]
+fn marts_of_two_builds_are_never_mixed() {
+    let k = Kangyang::new("builds");
+    k.ok(["demo", "--trainees", "300", "--data", "data"]);
+    let (first, at) = (marts(&k), pin(&k));
+    let earlier = at.split(',').map(|p| p.split_once('=').map_or("", |(place, _)| place).to_owned() + "=0").collect::<Vec<_>>().join(",");
+
+    // One that finds another at it waits, with every mart ready and none in its place.
+    let lock = std::fs::File::create(k.data().join("marts/.lock")).expect("a file of ours");
+    lock.lock().expect("no one holds it");
+    let mut waiting = k.start(["build", "--pin", &earlier]);
+    waiting.line("the lock", |l| l.contains("waiting for") && l.contains("marts/.lock"));
+    assert!(marts(&k) == first, "a mart was replaced before all were ready");
+    drop(lock);
+    waiting.wait().exits(0);
+    let second = marts(&k);
+    assert!(second != first && pin(&k) == earlier);
+
+    // Two at once: all marts are of the one whose pin is noted.
+    let both = [k.start(["build", "--pin", &earlier]), k.start(["build", "--pin", &at])];
+    both.into_iter().for_each(|b| drop(b.wait().exits(0)));
+    let noted = if pin(&k) == at { &first } else { &second };
+    assert!(&marts(&k) == noted, "marts of two pins");
+}
+
+#[test]
 fn an_instant_is_turned_into_a_pin_and_is_provisional_until_the_end_was_seen_a_minute_later() {
     let k = lake("as-of");
     k.ok(["topics", "create"]);

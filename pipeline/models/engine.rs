@@ -172,6 +172,11 @@ impl Engine {
         Ok(Engine { session, dag, ready: BTreeSet::new(), hold_limit: o.memory / 4, held_bytes: Arc::default(), scratch })
     }
 
+    /// The session's folder on disk: what is in it goes with the session.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch.0
+    }
+
     /// Sets the span that the models of `reports/` are about.
     pub fn set_period(&mut self, period: &Period) -> Result<()> {
         let failed = || "query session can't be changed".to_owned();

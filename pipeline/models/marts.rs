@@ -1,8 +1,9 @@
-//! `build`: every mart as one plain Parquet file, replaced by rename, so that a reader finds the old one or the new one, whole.
+//! `build`: every mart as one plain Parquet file, replaced by rename, so that a reader finds the old one or the new one, whole; all of
+//! them at the end and under a lock, so that two builds never leave marts of two pins.
 use super::dag::Layer;
 use super::engine::{Engine, plain, plain_schema};
 use super::pin::Pinned;
-use crate::durable::{Aside, replace};
+use crate::durable::{Aside, lock, replace, sweep, sync};
 use crate::error::{Context, Error, Result};
 use crate::lake::write::CREATED_BY;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -12,7 +13,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One mart as built.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Built {
     pub name: String,
     /// Its rows.
     pub rows: usize,
+    /// Its file, which the session reads and keeps: [`note`] puts the mart into its place.
+    file: PathBuf,
 }
 
 /// How every figure's Parquet file is written: the same rows give the same bytes.
@@ -31,7 +34,7 @@ pub fn writer_options() -> Result<ArrowWriterOptions> {
     Ok(ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true))
 }
 
-/// Runs every mart, in the order of the DAG, into `dir`.
+/// Runs every mart, in the order of the DAG. Their files are the session's until [`note`] puts them into `dir`.
 pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
     std::fs::create_dir_all(dir).context(|| format!("folder {} can't be made", dir.display()))?;
     let marts = engine.dag.layer(Layer::Marts);
@@ -40,10 +43,10 @@ pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
     for (at, name) in steps.iter().enumerate() {
         let begun = std::time::Instant::now();
         if marts.contains(name) {
-            let path = dir.join(format!("{name}.parquet"));
-            let (schema, rows) = write(engine, name, &path).await?;
-            engine.serve(name, &path, schema, rows)?;
-            built.push(Built { name: name.clone(), rows });
+            let file = engine.scratch().join(format!("{name}.parquet"));
+            let (schema, rows) = write(engine, name, &file).await?;
+            engine.serve(name, &file, schema, rows)?;
+            built.push(Built { name: name.clone(), rows, file });
         } else {
             engine.provide_among(name, &steps).await?;
         }
@@ -53,13 +56,11 @@ pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
     Ok(built)
 }
 
-/// Writes one mart beside its place and renames it there.
 async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, usize)> {
     let failed = || format!("mart {} can't be written", path.display());
     let mut stream = engine.stream(name).await?;
     let schema = plain_schema(&stream.schema());
-    let aside = Aside::beside(path);
-    let file = std::fs::File::create(aside.path()).context(failed)?;
+    let file = std::fs::File::create(path).context(failed)?;
     let mut writer = ArrowWriter::try_new_with_options(file, schema.clone(), writer_options()?).context(failed)?;
     let mut rows = 0;
     while let Some(batch) = stream.next().await {
@@ -68,7 +69,6 @@ async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, u
         writer.write(&plain(&schema, &batch)?).context(failed)?;
     }
     writer.close().context(failed)?;
-    aside.into_place(path)?;
     Ok((schema, rows))
 }
 
@@ -81,8 +81,22 @@ pub fn parquet(schema: &Schema, batches: &[arrow::array::RecordBatch]) -> Result
     writer.into_inner().context(failed)
 }
 
-/// `marts/build.json`: which pin the marts are of, and when they were built.
+/// Puts the marts into their places, and last `build.json`: which pin they are of, and when they were built. One at a time does so.
 pub fn note(dir: &Path, pinned: &Pinned, built: &[Built]) -> Result<()> {
+    let _lock = lock(&dir.join(".lock"))?;
+    sweep(dir)?;
+    let mut ready = vec![];
+    for b in built {
+        let place = dir.join(format!("{}.parquet", b.name));
+        let aside = Aside::beside(&place);
+        // A second name for the session's file, which goes on reading it; a copy where files have one name only.
+        std::fs::hard_link(&b.file, aside.path())
+            .or_else(|_| std::fs::copy(&b.file, aside.path()).map(drop))
+            .context(|| format!("mart {} can't be written", place.display()))?;
+        sync(aside.path())?;
+        ready.push((aside, place));
+    }
+    ready.into_iter().try_for_each(|(aside, place)| aside.into_place(&place))?;
     let marts: serde_json::Map<String, serde_json::Value> = built.iter().map(|b| (b.name.clone(), json!({ "rows": b.rows }))).collect();
     let text = json!({
         "pin": pinned.pin.to_string(),
