@@ -6,6 +6,8 @@ use super::pin::Pinned;
 use crate::durable::{Aside, lock, replace, sweep, sync};
 use crate::error::{Context, Error, Result};
 use crate::lake::write::CREATED_BY;
+use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
@@ -13,7 +15,9 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One mart as built.
 #[derive(Clone, Debug)]
@@ -57,28 +61,62 @@ pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
 }
 
 async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, usize)> {
-    let failed = || format!("mart {} can't be written", path.display());
     let mut stream = engine.stream(name).await?;
     let schema = plain_schema(&stream.schema());
-    let file = std::fs::File::create(path).context(failed)?;
-    let mut writer = ArrowWriter::try_new_with_options(file, schema.clone(), writer_options()?).context(failed)?;
+    let file = std::fs::File::create(path).context(|| format!("mart {} can't be written", path.display()))?;
+    let mut figures = Figures::new(file, schema.clone())?;
     let mut rows = 0;
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|e| Error::new(format!("model {name} can't be run")).detail(e.strip_backtrace()))?;
         rows += batch.num_rows();
-        writer.write(&plain(&schema, &batch)?).context(failed)?;
+        figures.write(plain(&schema, &batch)?)?;
     }
-    writer.close().context(failed)?;
+    figures.finish()?;
     Ok((schema, rows))
 }
 
 /// Rows as Parquet bytes, deterministic.
-pub fn parquet(schema: &Schema, batches: &[arrow::array::RecordBatch]) -> Result<Vec<u8>> {
-    let failed = || "Parquet file can't be written".to_owned();
-    let mut writer =
-        ArrowWriter::try_new_with_options(Vec::new(), std::sync::Arc::new(schema.clone()), writer_options()?).context(failed)?;
-    batches.iter().try_for_each(|b| writer.write(b)).context(failed)?;
-    writer.into_inner().context(failed)
+pub fn parquet(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>> {
+    let mut figures = Figures::new(Vec::new(), Arc::new(schema.clone()))?;
+    batches.iter().try_for_each(|b| figures.write(b.clone()))?;
+    figures.finish()
+}
+
+/// A writer of figures. Parquet's pages end where a batch handed over does: rows are handed over in batches of one size, so that
+/// neither memory nor threads decide the bytes.
+struct Figures<W: Write + Send> {
+    even: BatchCoalescer,
+    writer: ArrowWriter<W>,
+}
+
+/// Rows of a batch handed over: a whole number of them fills a row group.
+const STEP: usize = 32_768;
+
+fn unwritten() -> String {
+    "Parquet file can't be written".to_owned()
+}
+
+impl<W: Write + Send> Figures<W> {
+    fn new(out: W, schema: SchemaRef) -> Result<Figures<W>> {
+        let writer = ArrowWriter::try_new_with_options(out, schema.clone(), writer_options()?).context(unwritten)?;
+        Ok(Figures { even: BatchCoalescer::new(schema, STEP), writer })
+    }
+
+    fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        self.even.push_batch(batch).context(unwritten)?;
+        while let Some(batch) = self.even.next_completed_batch() {
+            self.writer.write(&batch).context(unwritten)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<W> {
+        self.even.finish_buffered_batch().context(unwritten)?;
+        if let Some(rest) = self.even.next_completed_batch() {
+            self.writer.write(&rest).context(unwritten)?;
+        }
+        self.writer.into_inner().context(unwritten)
+    }
 }
 
 /// Puts the marts into their places, and last `build.json`: which pin they are of, and when they were built. One at a time does so.
@@ -106,4 +144,30 @@ pub fn note(dir: &Path, pinned: &Pinned, built: &[Built]) -> Result<()> {
         "marts": marts,
     });
     replace(&dir.join("build.json"), format!("{text:#}\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Array, StringArray};
+
+    #[test]
+    fn the_same_rows_give_the_same_bytes_however_they_were_cut_into_batches() {
+        let rows = 100_000;
+        let codes = (0..rows).map(|i| (i % 7 > 0).then(|| format!("code {}", i % 40_000)));
+        let batch = RecordBatch::try_from_iter([
+            ("n", Arc::new(Int64Array::from_iter_values(0..rows)) as _),
+            ("code", Arc::new(codes.collect::<StringArray>()) as _),
+        ]);
+        let batch = batch.unwrap_or_else(|_| RecordBatch::new_empty(SchemaRef::new(Schema::empty())));
+        let cut = |size: usize| {
+            let batches: Vec<_> = (0..batch.num_rows()).step_by(size).map(|at| batch.slice(at, size.min(batch.num_rows() - at))).collect();
+            parquet(&batch.schema(), &batches).unwrap_or_default()
+        };
+        let whole = cut(batch.num_rows());
+        assert!(whole.len() > 10_000);
+        for size in [777, 8_192, STEP, STEP + 1] {
+            assert!(cut(size) == whole, "batches of {size} rows give other bytes");
+        }
+    }
 }
