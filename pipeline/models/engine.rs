@@ -105,7 +105,15 @@ pub struct Engine {
     ready: BTreeSet<String>,
     hold_limit: u64,
     held_bytes: Arc<AtomicU64>,
+    held: BTreeMap<String, Held>,
     scratch: Scratch,
+}
+
+/// What a held table takes: bytes of memory, files of the scratch folder.
+#[derive(Default)]
+struct Held {
+    bytes: u64,
+    files: Vec<PathBuf>,
 }
 
 /// A folder for what does not fit in memory; it goes with the session.
@@ -169,7 +177,15 @@ impl Engine {
             names.insert(kind.name.clone());
         }
         let dag = Dag::read(o.queries, &names)?;
-        Ok(Engine { session, dag, ready: BTreeSet::new(), hold_limit: o.memory / 4, held_bytes: Arc::default(), scratch })
+        Ok(Engine {
+            session,
+            dag,
+            ready: BTreeSet::new(),
+            hold_limit: o.memory / 4,
+            held_bytes: Arc::default(),
+            held: BTreeMap::new(),
+            scratch,
+        })
     }
 
     /// The session's folder on disk: what is in it goes with the session.
@@ -195,7 +211,7 @@ impl Engine {
 
     /// Makes ready all that the targets read.
     pub async fn prepare(&mut self, targets: &[String]) -> Result<()> {
-        let needed = self.dag.needed(targets);
+        let needed = self.dag.needed(targets, &self.ready);
         for name in needed.iter().filter(|n| !targets.contains(n)) {
             self.provide_among(name, &needed).await?;
         }
@@ -211,20 +227,32 @@ impl Engine {
         self.provide(name, readers > 1).await
     }
 
-    /// Lets go of models that none of the steps ahead reads. What a view has taken in lives on with the view.
+    /// Lets go of models that none of the steps ahead reads, and of what they hold.
     pub fn release(&mut self, ahead: &[String]) {
-        let done: Vec<String> = self
-            .ready
-            .iter()
-            .filter(|r| !ahead.iter().any(|n| self.dag.models.get(n).is_some_and(|m| m.reads.contains(*r))))
-            .cloned()
-            .collect();
-        for name in done {
-            // Marts stay: they are files, and a report reads them.
-            if self.dag.models.get(&name).is_some_and(|m| m.layer == Layer::State) && self.session.deregister_table(name.as_str()).is_ok() {
-                self.ready.remove(&name);
+        let (mut read, mut open) = (BTreeSet::new(), ahead.to_vec());
+        while let Some(name) = open.pop() {
+            for r in self.dag.models.get(&name).iter().flat_map(|m| &m.reads) {
+                // A view reads what it is made of whenever it is read itself.
+                if read.insert(r.clone()) && self.is_state(r) && self.ready.contains(r) && !self.held.contains_key(r) {
+                    open.push(r.clone());
+                }
             }
         }
+        // Marts stay: they are files, and a report reads them.
+        let done: Vec<String> = self.ready.iter().filter(|r| !read.contains(*r) && self.is_state(r)).cloned().collect();
+        for name in done {
+            if self.session.deregister_table(name.as_str()).is_ok() {
+                self.ready.remove(&name);
+                let held = self.held.remove(&name).unwrap_or_default();
+                self.held_bytes.fetch_sub(held.bytes, Ordering::Relaxed);
+                // A file that stays goes with the folder.
+                held.files.iter().for_each(|f| drop(std::fs::remove_file(f)));
+            }
+        }
+    }
+
+    fn is_state(&self, name: &str) -> bool {
+        self.dag.models.get(name).is_some_and(|m| m.layer == Layer::State)
     }
 
     async fn provide(&mut self, name: &str, hold: bool) -> Result<()> {
@@ -248,7 +276,7 @@ impl Engine {
     }
 
     /// Runs a model and keeps its rows: in memory, or beyond the limit in files of the scratch folder.
-    async fn hold(&self, model: &Model, frame: DataFrame) -> Result<()> {
+    async fn hold(&mut self, model: &Model, frame: DataFrame) -> Result<()> {
         let failed = || format!("model {} can't be run", model.path);
         let streams = frame.execute_stream_partitioned().await.map_err(|e| Error::new(failed()).detail(brief(&e)))?;
         // Whether a column may be null differs between a plan and its batches: a held table promises nothing.
@@ -263,10 +291,13 @@ impl Engine {
                 tokio::spawn(keep(stream, schema.clone(), path, self.held_bytes.clone(), self.hold_limit))
             })
             .collect();
-        let (mut memory, mut files) = (vec![], vec![]);
+        let (mut memory, mut files, mut bytes) = (vec![], vec![], 0);
         for task in tasks {
             match task.await.context(failed)?.map_err(|e| Error::new(failed()).detail(e))? {
-                Kept::Memory(batches) => memory.push(batches),
+                Kept::Memory(batches, size) => {
+                    memory.push(batches);
+                    bytes += size;
+                }
                 Kept::File(path, rows) => files.push((path, rows)),
             }
         }
@@ -278,8 +309,10 @@ impl Engine {
                 let rows = spill(&path, &schema, batches)?;
                 files.push((path, rows));
             }
+            self.held_bytes.fetch_sub(std::mem::take(&mut bytes), Ordering::Relaxed);
             Arc::new(Files::of_files(&files, schema)?)
         };
+        self.held.insert(model.name.clone(), Held { bytes, files: files.into_iter().map(|(path, _)| path).collect() });
         self.session.register_table(model.name.as_str(), provider).context(failed)?;
         Ok(())
     }
@@ -309,7 +342,7 @@ impl Engine {
     pub async fn query(&mut self, sql: &str) -> Result<Answer> {
         let reads = tables(sql).map_err(|e| Error::new("query can't be read").detail(e))?;
         let models: Vec<String> = reads.iter().filter(|r| self.dag.models.contains_key(*r)).cloned().collect();
-        let needed = self.dag.needed(&models);
+        let needed = self.dag.needed(&models, &self.ready);
         for name in &needed {
             self.provide_among(name, &needed).await?;
         }
@@ -364,7 +397,8 @@ fn session(memory: u64, scratch: &Path) -> Result<SessionContext> {
 }
 
 enum Kept {
-    Memory(Vec<RecordBatch>),
+    /// Batches and their bytes, which are counted as held.
+    Memory(Vec<RecordBatch>, u64),
     File(PathBuf, usize),
 }
 
@@ -373,18 +407,18 @@ async fn keep(mut stream: SendableRecordBatchStream, schema: SchemaRef, path: Pa
         let batch = batch.map_err(|e| Error::new(brief(&e)))?;
         batch.with_schema(schema.clone()).context(|| "rows can't be held".into())
     };
-    let mut batches = vec![];
+    let (mut batches, mut bytes) = (vec![], 0);
     while let Some(batch) = stream.next().await {
         let batch = as_held(batch)?;
         let size = batch.get_array_memory_size() as u64;
         batches.push(batch);
+        bytes += size;
         if held.fetch_add(size, Ordering::Relaxed) + size > limit {
-            let given_back: u64 = batches.iter().map(|b| b.get_array_memory_size() as u64).sum();
             let mut file = SpillFile::create(&path, &schema)?;
             for batch in batches.drain(..) {
                 file.write(&batch)?;
             }
-            held.fetch_sub(given_back, Ordering::Relaxed);
+            held.fetch_sub(bytes, Ordering::Relaxed);
             while let Some(batch) = stream.next().await {
                 file.write(&as_held(batch)?)?;
             }
@@ -392,7 +426,7 @@ async fn keep(mut stream: SendableRecordBatchStream, schema: SchemaRef, path: Pa
             return Ok(Kept::File(path, rows));
         }
     }
-    Ok(Kept::Memory(batches))
+    Ok(Kept::Memory(batches, bytes))
 }
 
 fn spill(path: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<usize> {
@@ -454,4 +488,42 @@ async fn collect(mut stream: SendableRecordBatchStream) -> Result<Answer> {
         batches.push(plain(&schema, &batch.map_err(|e| Error::new(brief(&e)))?)?);
     }
     Ok(Answer { schema, batches })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Pin, marts};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_model_held_is_given_back_once_nothing_reads_it_any_more() -> Result<()> {
+        let model = |name: &str, sql: &str| (format!("{name}.sql"), format!("-- A model of this test.\n-- grain: a number\n{sql}\n"));
+        let files = BTreeMap::from([
+            model("state/numbers", "SELECT column1 AS n FROM (VALUES (1), (2), (3)) AS v"),
+            model("state/a_view", "SELECT n * 10 AS n FROM numbers"),
+            model("marts/b", "SELECT n FROM numbers"),
+            model("marts/c", "SELECT n FROM b"),
+            model("marts/d", "SELECT v.n FROM a_view AS v JOIN c ON c.n * 10 = v.n ORDER BY v.n"),
+        ]);
+        let (contract, queries) = (Contract::compile(&Tree::schemas(None)?)?, Tree { name: "test".into(), files });
+        let root = tempfile::tempdir().context(|| "folder".into())?;
+        let mut lake = Lake::create(root.path(), &contract, "test").await?;
+        let pinned = Pin::newest(&mut lake).await?;
+        let opening =
+            Opening { lake: &lake, contract: &contract, queries: &queries, pinned: &pinned, memory: 1 << 30, scratch: root.path() };
+        for limit in [0, 1 << 20] {
+            let mut engine = Engine::open(&opening).await?;
+            engine.hold_limit = limit;
+            let steps = engine.dag.needed(&engine.dag.layer(Layer::Marts), &BTreeSet::new());
+            engine.provide_among("numbers", &steps).await?;
+            let (bytes, files) = (engine.held_bytes.load(Ordering::Relaxed), engine.held.get("numbers").map_or(0, |h| h.files.len()));
+            assert!(if limit == 0 { files == 1 && bytes == 0 } else { files == 0 && bytes > 0 }, "{files} files, {bytes} bytes");
+            marts::build(&mut engine, &root.path().join("marts")).await?;
+            assert_eq!(engine.query("SELECT * FROM d").await?.rows(), 3, "the view was read after its own source's last reader");
+            assert_eq!(engine.held_bytes.load(Ordering::Relaxed), 0);
+            let left: Vec<_> = std::fs::read_dir(engine.scratch()).into_iter().flatten().flatten().map(|e| e.file_name()).collect();
+            assert!(!left.iter().any(|f| f.to_string_lossy().starts_with("numbers")), "{left:?}");
+        }
+        Ok(())
+    }
 }

@@ -15,6 +15,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub fn writer_options() -> Result<ArrowWriterOptions> {
 pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
     std::fs::create_dir_all(dir).context(|| format!("folder {} can't be made", dir.display()))?;
     let marts = engine.dag.layer(Layer::Marts);
-    let steps = engine.dag.needed(&marts);
+    let steps = engine.dag.needed(&marts, &BTreeSet::new());
     let mut built = vec![];
     for (at, name) in steps.iter().enumerate() {
         let begun = std::time::Instant::now();
