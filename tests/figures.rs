@@ -109,6 +109,25 @@ fn marts_of_two_builds_are_never_mixed() {
 }
 
 #[test]
+fn what_a_crash_left_half_made_is_removed_and_nothing_else() {
+    let k = Kangyang::new("crashes");
+    k.ok(["demo", "--trainees", "300", "--data", "data"]);
+    let dead = [".scratch-dead/lock", ".scratch-old/x-0.parquet", "marts/.x.parquet.1.part", "reports/2021-06/.r1.1.part/manifest.json"];
+    let living = [".scratch-living/lock", "notes.part", "marts/x.part", "reports/2021-06/other.txt"];
+    dead.iter().chain(&living).for_each(|f| drop(k.folder.write(&format!("data/{f}"), "")));
+    let session = std::fs::File::open(k.data().join(".scratch-living/lock")).expect("it was written");
+    session.lock().expect("no one holds it");
+    k.ok(["build"]);
+    k.ok(["report", "--period", "2021-06"]);
+    let there = |f: &&str| k.data().join(f).exists();
+    assert_eq!(dead.iter().copied().filter(there).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(living.iter().copied().filter(there).collect::<Vec<_>>(), living);
+    let folders = std::fs::read_dir(k.data()).expect("the data root").flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+    let scratch: Vec<_> = folders.filter(|f| f.starts_with(".scratch-")).collect();
+    assert_eq!(scratch, [".scratch-living"], "a session leaves nothing, nor does what went before it");
+}
+
+#[test]
 fn an_instant_is_turned_into_a_pin_and_is_provisional_until_the_end_was_seen_a_minute_later() {
     let k = lake("as-of");
     k.ok(["topics", "create"]);

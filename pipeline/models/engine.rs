@@ -2,6 +2,7 @@
 use super::dag::{Dag, Layer, Model, tables};
 use super::pin::Pinned;
 use crate::contract::Contract;
+use crate::durable::lock;
 use crate::error::{Context, Error, Result};
 use crate::lake::scan::Files;
 use crate::lake::write::CREATED_BY;
@@ -24,6 +25,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -116,12 +118,33 @@ struct Held {
     files: Vec<PathBuf>,
 }
 
-/// A folder for what does not fit in memory; it goes with the session.
-struct Scratch(PathBuf);
+/// A folder for what does not fit in memory; it goes with the session, or with the next one if the process crashed.
+struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    fn new(root: &Path) -> Result<Scratch> {
+        // One process at a time, so that none takes a folder for a dead one's that is just being made.
+        let _gate = lock(&root.join(".scratch.lock"))?;
+        for entry in std::fs::read_dir(root).context(|| format!("folder {} can't be read", root.display()))?.flatten() {
+            let path = entry.path();
+            let dead = || File::open(path.join("lock")).map_or(true, |f| f.try_lock().is_ok());
+            if entry.file_name().to_string_lossy().starts_with(".scratch-") && dead() {
+                tracing::info!("removing {}, which a crash left", path.display());
+                let _ = std::fs::remove_dir_all(&path);
+            }
+        }
+        let path = root.join(format!(".scratch-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path).context(|| format!("folder {} can't be made", path.display()))?;
+        Ok(Scratch { _lock: lock(&path.join("lock"))?, path })
+    }
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
@@ -149,9 +172,8 @@ impl Answer {
 impl Engine {
     /// Opens the session. Errors: a model that can't be read, a lake that can't.
     pub async fn open(o: &Opening<'_>) -> Result<Engine> {
-        let scratch = Scratch(o.scratch.join(format!(".scratch-{}", uuid::Uuid::new_v4())));
-        std::fs::create_dir_all(&scratch.0).context(|| format!("folder {} can't be made", scratch.0.display()))?;
-        let session = session(o.memory, &scratch.0)?;
+        let scratch = Scratch::new(o.scratch)?;
+        let session = session(o.memory, &scratch.path)?;
         let failed = || "query session can't be opened".to_owned();
         let mut base: BTreeMap<String, RecordBatch> = o.contract.reference().clone();
         base.insert("pin".into(), o.pinned.pin.batch()?);
@@ -190,7 +212,7 @@ impl Engine {
 
     /// The session's folder on disk: what is in it goes with the session.
     pub fn scratch(&self) -> &Path {
-        &self.scratch.0
+        &self.scratch.path
     }
 
     /// Sets the span that the models of `reports/` are about.
@@ -287,7 +309,7 @@ impl Engine {
             .into_iter()
             .enumerate()
             .map(|(i, stream)| {
-                let path = self.scratch.0.join(format!("{}-{i}.parquet", model.name));
+                let path = self.scratch.path.join(format!("{}-{i}.parquet", model.name));
                 tokio::spawn(keep(stream, schema.clone(), path, self.held_bytes.clone(), self.hold_limit))
             })
             .collect();
@@ -305,7 +327,7 @@ impl Engine {
             Arc::new(MemTable::try_new(schema, memory).context(failed)?)
         } else {
             for (i, batches) in memory.into_iter().enumerate().filter(|(_, b)| !b.is_empty()) {
-                let path = self.scratch.0.join(format!("{}-m{i}.parquet", model.name));
+                let path = self.scratch.path.join(format!("{}-m{i}.parquet", model.name));
                 let rows = spill(&path, &schema, batches)?;
                 files.push((path, rows));
             }
@@ -436,14 +458,14 @@ fn spill(path: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<u
 }
 
 struct SpillFile {
-    writer: ArrowWriter<std::fs::File>,
+    writer: ArrowWriter<File>,
     rows: usize,
 }
 
 impl SpillFile {
     fn create(path: &Path, schema: &SchemaRef) -> Result<SpillFile> {
         let failed = || format!("file {} can't be written", path.display());
-        let file = std::fs::File::create(path).context(failed)?;
+        let file = File::create(path).context(failed)?;
         let properties = WriterProperties::builder().set_created_by(CREATED_BY.into()).set_compression(Compression::SNAPPY).build();
         Ok(SpillFile { writer: ArrowWriter::try_new(file, schema.clone(), Some(properties)).context(failed)?, rows: 0 })
     }

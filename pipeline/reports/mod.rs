@@ -4,7 +4,7 @@ pub mod manifest;
 pub mod render;
 
 use crate::contract::Contract;
-use crate::durable::sync;
+use crate::durable::{lock, sweep, sync};
 use crate::error::{Context, Error, Result};
 use crate::models::{Engine, Layer, Model, Period, Pinned, marts};
 use crate::tree::Tree;
@@ -89,44 +89,35 @@ pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> 
     Ok(Published { dir, new, text })
 }
 
-/// Finds the inputs among the revisions there, else adds the next one, whole in one step.
+/// Finds the inputs among the revisions there, else adds the next one, whole in one step. One at a time does so.
 fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result<(PathBuf, bool)> {
     std::fs::create_dir_all(home).context(|| format!("folder {} can't be made", home.display()))?;
-    loop {
-        let mut last = 0;
-        for entry in std::fs::read_dir(home).context(|| format!("folder {} can't be read", home.display()))? {
-            let path = entry.context(|| format!("folder {} can't be read", home.display()))?.path();
-            let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
-            let Some(number) = number else { continue };
-            last = last.max(number);
-            let file = path.join("manifest.json");
-            let bytes = std::fs::read(&file).context(|| format!("file {} can't be read", file.display()))?;
-            if Manifest::from_bytes(&bytes)?.inputs_digest() == manifest.inputs_digest() {
-                return Ok((path, false));
-            }
-        }
-        manifest.revision = last + 1;
-        let aside = home.join(format!(".r{}.{}.part", manifest.revision, uuid::Uuid::new_v4()));
-        std::fs::create_dir(&aside).context(|| format!("folder {} can't be made", aside.display()))?;
-        let all = files.iter().map(|(n, b)| (n.as_str(), b.clone())).chain([("manifest.json", manifest.to_bytes()?)]);
-        for (name, bytes) in all {
-            let path = aside.join(name);
-            std::fs::write(&path, bytes).context(|| format!("file {} can't be written", path.display()))?;
-            sync(&path)?;
-        }
-        let place = home.join(format!("r{}", manifest.revision));
-        match std::fs::rename(&aside, &place) {
-            Ok(()) => {
-                sync(&place)?;
-                return Ok((place, true));
-            }
-            // Another run took this number in between: look again.
-            Err(_) if place.exists() => {
-                std::fs::remove_dir_all(&aside).context(|| format!("folder {} can't be removed", aside.display()))?
-            }
-            Err(e) => return Err(Error::new(format!("report can't be put at {}", place.display())).detail(e)),
+    let _lock = lock(&home.join(".lock"))?;
+    sweep(home)?;
+    for entry in std::fs::read_dir(home).context(|| format!("folder {} can't be read", home.display()))? {
+        let path = entry.context(|| format!("folder {} can't be read", home.display()))?.path();
+        let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
+        let Some(number) = number else { continue };
+        manifest.revision = manifest.revision.max(number);
+        let file = path.join("manifest.json");
+        let bytes = std::fs::read(&file).context(|| format!("file {} can't be read", file.display()))?;
+        if Manifest::from_bytes(&bytes)?.inputs_digest() == manifest.inputs_digest() {
+            return Ok((path, false));
         }
     }
+    manifest.revision += 1;
+    let place = home.join(format!("r{}", manifest.revision));
+    let aside = home.join(format!(".r{}.{}.part", manifest.revision, uuid::Uuid::new_v4()));
+    std::fs::create_dir(&aside).context(|| format!("folder {} can't be made", aside.display()))?;
+    let all = files.iter().map(|(n, b)| (n.as_str(), b.clone())).chain([("manifest.json", manifest.to_bytes()?)]);
+    for (name, bytes) in all {
+        let path = aside.join(name);
+        std::fs::write(&path, bytes).context(|| format!("file {} can't be written", path.display()))?;
+        sync(&path)?;
+    }
+    std::fs::rename(&aside, &place).context(|| format!("report can't be put at {}", place.display()))?;
+    sync(&place)?;
+    Ok((place, true))
 }
 
 fn digests(tree: &Tree) -> BTreeMap<String, String> {
