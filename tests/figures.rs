@@ -225,6 +225,12 @@ fn a_model_that_cannot_run_is_told_with_file_and_line() {
         k.folder.write("queries/state/broken.sql", &text);
         k.run(["sql", "SELECT * FROM broken", "--queries", &dir]).exits(1).says(says);
     }
+    std::fs::remove_file(queries.join("state/broken.sql")).expect("it was written");
+    let targets = queries.join("state/target_set_in_force.sql");
+    let right = std::fs::read_to_string(&targets).expect("a model");
+    std::fs::write(&targets, right.replace("target_set.plan,", "1 AS plan,")).expect("a file of ours");
+    k.run(["report", "--period", "2021-06", "--queries", &dir]).exits(1).says("model target_set_in_force: column plan is no text");
+    std::fs::write(&targets, right).expect("a file of ours");
     k.folder.write("queries/state/broken.sql", format!("{head}SELECT * FROM round\n"));
     k.folder.write("queries/state/round.sql", format!("{head}SELECT * FROM broken\n"));
     k.run(["build", "--queries", &dir]).exits(1).says("models read each other in a circle");

@@ -228,7 +228,9 @@ impl Engine {
     /// The plans that have targets, bytewise.
     pub async fn plans(&mut self) -> Result<Vec<String>> {
         let batch = self.query("SELECT DISTINCT plan FROM target_set_in_force ORDER BY plan").await?.batch()?;
-        Ok(batch.columns().first().map(|c| c.as_string::<i32>().iter().flatten().map(str::to_owned).collect()).unwrap_or_default())
+        let plans = batch.columns().first().and_then(|c| c.as_string_opt::<i32>());
+        let plans = plans.ok_or_else(|| Error::new("model target_set_in_force: column plan is no text"))?;
+        Ok(plans.iter().flatten().map(str::to_owned).collect())
     }
 
     /// Makes ready all that the targets read.

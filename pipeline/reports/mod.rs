@@ -6,9 +6,10 @@ pub mod render;
 use crate::contract::Contract;
 use crate::durable::{lock, sweep, sync};
 use crate::error::{Context, Error, Result};
-use crate::models::{Engine, Layer, Model, Period, Pinned, marts};
+use crate::models::engine::Finding;
+use crate::models::{Engine, Layer, Period, Pinned, marts};
 use crate::tree::Tree;
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use form::{Form, Sheet, Vars};
 use manifest::{FORMAT, Manifest, Output, sha256};
@@ -146,13 +147,11 @@ async fn vars(engine: &mut Engine, r: &Request<'_>, manifest: &Manifest) -> Resu
         format!("SELECT min(year), max(year) FROM completion_by_district_year WHERE plan = '{}'", r.period.plan.replace('\'', "''"));
     let span = engine.query(&years).await?.batch()?;
     let year = |i: usize| {
-        span.columns()
-            .get(i)
-            .map(|c| c.as_primitive::<Int64Type>())
-            .filter(|c| !c.is_empty() && c.is_valid(0))
-            .map_or(0, |c| c.value(0) as i32)
+        let years = span.columns().get(i).and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let years = years.ok_or_else(|| Error::new("model completion_by_district_year: column year is no BIGINT"))?;
+        Ok::<i32, Error>(years.iter().flatten().next().map_or(0, |y| y as i32))
     };
-    (vars.first_year, vars.last_year) = (year(0), year(1));
+    (vars.first_year, vars.last_year) = (year(0)?, year(1)?);
     vars.provisional = manifest.provisional;
     vars.pin.clone_from(&manifest.pin);
     vars.inputs = manifest.inputs_digest();
