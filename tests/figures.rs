@@ -175,6 +175,16 @@ fn a_report_is_published_once_and_a_failed_check_publishes_nothing() {
     k.run(["report", "--period", "2021-06", "--queries", &dir]).exits(3).says("always_bad");
     assert!(k.run(["check", "--queries", &dir]).exits(3).stdout.contains("always_bad: Guards nothing"));
     assert!(!folder.join("r2").exists());
+    k.folder.write(
+        "queries/checks/always_bad.sql",
+        check.replace(
+            "1 AS bad -- a bad row",
+            "n.bad -- a bad row\nFROM (VALUES (1), (2), (3)) AS a (bad)\nCROSS JOIN (VALUES (1), (2), (3), (4), (5), (6), (7)) AS n (bad)",
+        ),
+    );
+    let shown = k.run(["check", "--queries", &dir, "--format", "csv"]).exits(3).stdout;
+    assert_eq!(shown.lines().count(), 1 + 1 + 20 + 1, "{shown}");
+    assert!(shown.ends_with("the first 20 of 21 rows\n"), "{shown}");
     k.folder.write("queries/checks/always_bad.sql", check.replace("1 AS bad -- a bad row", "1 AS bad -- a bad row\nFROM pin\nWHERE false"));
     assert!(k.ok(["report", "--period", "2021-06", "--queries", &dir]).contains("published ./data/reports/2021-06/r2"));
     for (file, bytes) in files.iter().zip(&first) {

@@ -8,7 +8,7 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -177,7 +177,7 @@ fn each_event(
             Ok(e) => take(e.topic, e.subject, event)?,
             Err(reject) => {
                 counts.refused += 1;
-                eprintln!("{name}:{number}: {reject}");
+                let _ = writeln!(std::io::stderr(), "{name}:{number}: {reject}");
             }
         }
     }

@@ -148,6 +148,50 @@ impl Drop for Scratch {
     }
 }
 
+/// The rows of a model or a query as they come, in the plain types.
+pub struct Rows {
+    /// The columns.
+    pub schema: SchemaRef,
+    stream: SendableRecordBatchStream,
+    failed: String,
+}
+
+impl Rows {
+    fn new(stream: SendableRecordBatchStream, failed: String) -> Rows {
+        Rows { schema: plain_schema(&stream.schema()), stream, failed }
+    }
+
+    /// The next ones; `None` after the last. Error: the model or query fails.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        match self.stream.next().await {
+            None => Ok(None),
+            Some(Err(e)) => Err(Error::new(&self.failed).detail(brief(&e))),
+            Some(Ok(batch)) => plain(&self.schema, &batch).map(Some),
+        }
+    }
+
+    async fn all(mut self) -> Result<Answer> {
+        let mut batches = vec![];
+        while let Some(batch) = self.next().await? {
+            batches.push(batch);
+        }
+        Ok(Answer { schema: self.schema, batches })
+    }
+}
+
+/// A check that found bad rows.
+pub struct Finding {
+    /// The check.
+    pub model: Model,
+    /// How many it found.
+    pub rows: usize,
+    /// The first of them.
+    pub first: Answer,
+}
+
+/// The most bad rows of a check that are kept.
+const FIRST: usize = 20;
+
 /// A model's whole answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -349,21 +393,21 @@ impl Engine {
         Ok(())
     }
 
-    /// A model's rows as a stream, after `prepare`.
-    pub async fn stream(&self, name: &str) -> Result<SendableRecordBatchStream> {
+    /// A model's rows, after `prepare`.
+    pub async fn stream(&self, name: &str) -> Result<Rows> {
         let model = self.dag.get(name)?;
-        let frame = self.plan(model).await?;
-        frame.execute_stream().await.map_err(|e| Error::new(format!("model {} can't be run", model.path)).detail(brief(&e)))
+        let failed = format!("model {} can't be run", model.path);
+        let stream = self.plan(model).await?.execute_stream().await;
+        Ok(Rows::new(stream.map_err(|e| Error::new(&failed).detail(brief(&e)))?, failed))
     }
 
     /// A model's rows, after `prepare`: for what is small.
     pub async fn answer(&self, name: &str) -> Result<Answer> {
-        let stream = self.stream(name).await?;
-        collect(stream).await.map_err(|e| Error::new(format!("model {name} can't be run")).detail(e))
+        self.stream(name).await?.all().await
     }
 
     /// A query of a user: reads whatever it names, changes nothing.
-    pub async fn query(&mut self, sql: &str) -> Result<Answer> {
+    pub async fn rows(&mut self, sql: &str) -> Result<Rows> {
         let reads = tables(sql).map_err(|e| Error::new("query can't be read").detail(e))?;
         let models: Vec<String> = reads.iter().filter(|r| self.dag.models.contains_key(*r)).cloned().collect();
         let needed = self.dag.needed(&models, &self.ready);
@@ -373,18 +417,29 @@ impl Engine {
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let failed = |e: DataFusionError| Error::new("query can't be run").detail(brief(&e));
         let frame = self.session.sql_with_options(sql, options).await.map_err(failed)?;
-        collect(frame.execute_stream().await.map_err(failed)?).await.map_err(|e| Error::new("query can't be run").detail(e))
+        Ok(Rows::new(frame.execute_stream().await.map_err(failed)?, "query can't be run".into()))
+    }
+
+    /// A query's rows: for what is small.
+    pub async fn query(&mut self, sql: &str) -> Result<Answer> {
+        self.rows(sql).await?.all().await
     }
 
     /// Runs every check; returns those that found bad rows.
-    pub async fn checks(&mut self) -> Result<Vec<(Model, Answer)>> {
+    pub async fn checks(&mut self) -> Result<Vec<Finding>> {
         let names = self.dag.layer(Layer::Checks);
         self.prepare(&names).await?;
         let mut bad = vec![];
         for name in &names {
-            let answer = self.answer(name).await?;
-            if answer.rows() > 0 {
-                bad.push((self.dag.get(name)?.clone(), answer));
+            let mut stream = self.stream(name).await?;
+            let (mut rows, mut first) = (0, vec![]);
+            while let Some(batch) = stream.next().await? {
+                first.push(batch.slice(0, batch.num_rows().min(FIRST.saturating_sub(rows))));
+                first.retain(|b| b.num_rows() > 0);
+                rows += batch.num_rows();
+            }
+            if rows > 0 {
+                bad.push(Finding { model: self.dag.get(name)?.clone(), rows, first: Answer { schema: stream.schema, batches: first } });
             }
         }
         Ok(bad)
@@ -488,7 +543,7 @@ fn nullable(schema: &Schema) -> SchemaRef {
 }
 
 /// The types that every reader knows: no views, no dictionaries.
-pub fn plain_schema(schema: &Schema) -> SchemaRef {
+fn plain_schema(schema: &Schema) -> SchemaRef {
     let plain = |t: &DataType| match t {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
@@ -499,19 +554,10 @@ pub fn plain_schema(schema: &Schema) -> SchemaRef {
 }
 
 /// A batch in the plain types.
-pub fn plain(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+fn plain(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
     let columns = columns.collect::<Result<Vec<_>, _>>().context(|| "rows can't be written".into())?;
     RecordBatch::try_new(schema.clone(), columns).context(|| "rows can't be written".into())
-}
-
-async fn collect(mut stream: SendableRecordBatchStream) -> Result<Answer> {
-    let schema = plain_schema(&stream.schema());
-    let mut batches = vec![];
-    while let Some(batch) = stream.next().await {
-        batches.push(plain(&schema, &batch.map_err(|e| Error::new(brief(&e)))?)?);
-    }
-    Ok(Answer { schema, batches })
 }
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! `build`: every mart as one plain Parquet file, replaced by rename, so that a reader finds the old one or the new one, whole; all of
 //! them at the end and under a lock, so that two builds never leave marts of two pins.
 use super::dag::Layer;
-use super::engine::{Engine, plain, plain_schema};
+use super::engine::Engine;
 use super::pin::Pinned;
 use crate::durable::{Aside, lock, replace, sweep, sync};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::lake::write::CREATED_BY;
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{Schema, SchemaRef};
-use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -63,17 +62,15 @@ pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
 
 async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, usize)> {
     let mut stream = engine.stream(name).await?;
-    let schema = plain_schema(&stream.schema());
     let file = std::fs::File::create(path).context(|| format!("mart {} can't be written", path.display()))?;
-    let mut figures = Figures::new(file, schema.clone())?;
+    let mut figures = Figures::new(file, stream.schema.clone())?;
     let mut rows = 0;
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|e| Error::new(format!("model {name} can't be run")).detail(e.strip_backtrace()))?;
+    while let Some(batch) = stream.next().await? {
         rows += batch.num_rows();
-        figures.write(plain(&schema, &batch)?)?;
+        figures.write(batch)?;
     }
     figures.finish()?;
-    Ok((schema, rows))
+    Ok((stream.schema, rows))
 }
 
 /// Rows as Parquet bytes, deterministic.

@@ -42,9 +42,9 @@ pub struct Request<'a> {
     pub root: &'a Path,
 }
 
-/// A check that found bad rows.
-pub fn failed_checks(bad: &[(Model, crate::models::engine::Answer)]) -> Error {
-    let list = bad.iter().map(|(m, a)| format!("{} ({} rows): {}", m.name, a.rows(), m.sentence)).collect::<Vec<_>>().join("; ");
+/// Checks that found bad rows.
+pub fn failed_checks(bad: &[Finding]) -> Error {
+    let list = bad.iter().map(|f| format!("{} ({} rows): {}", f.model.name, f.rows, f.model.sentence)).collect::<Vec<_>>().join("; ");
     Error::refused(format!("{} checks do not hold", bad.len())).detail(list).hint("see the rows with: kangyang check")
 }
 
