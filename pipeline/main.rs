@@ -82,7 +82,7 @@ fn parse() -> Result<Cli, ExitCode> {
     };
     let matches = command.try_get_matches().map_err(shown)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(shown)?;
-    cli.settings.kafka = file.kafka;
+    cli.settings = cli.settings.completed(file);
     Ok(cli)
 }
 
