@@ -2,7 +2,7 @@
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use kangyang::config::Settings;
-use kangyang::models::{Pin, pin};
+use kangyang::models::{Period, Pin, pin};
 use kangyang::table::Format;
 use std::path::PathBuf;
 
@@ -60,7 +60,7 @@ pub enum Command {
     /// Builds to the side, checks, publishes; a failed check publishes nothing
     Report {
         /// A month such as 2021-06, or a year
-        #[arg(long)]
+        #[arg(long, value_parser = |text: &str| Period::new("", text).map(|p| p.name))]
         period: String,
         #[command(flatten)]
         at: At,

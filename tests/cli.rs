@@ -29,6 +29,7 @@ fn commands_say_what_is_wrong_and_how_to_mend_it() {
     t.file("kangyang.toml", "commit-interval = [1, 2]\n").run(&["check"]);
     t.file("kangyang.toml", "commit-interval = 1s\n").run(&["check"]);
     t.file("kangyang.toml", "brokers = \"127.0.0.1:1\"\n[kafka]\n\"no.such.property\" = 1\n").run(&["topics", "create"]);
+    t.file("kangyang.toml", "brokers = \"127.0.0.1:1\"\n[kafka]\n\"linger.ms\" = \"soon\"\n").run(&["produce", "x.ndjson"]);
     t.remove("kangyang.toml").run(&["check", "--config", "elsewhere.toml"]);
     t.run(&["check", "--schemas", "nowhere"]);
     t.run(&["check", "--queries", "nowhere"]);

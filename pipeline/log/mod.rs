@@ -6,9 +6,10 @@ pub mod topics;
 
 use crate::config::Settings;
 use crate::contract::Topic;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
 
 /// A cluster and the names of its three topics.
@@ -22,8 +23,17 @@ pub struct Log {
 }
 
 impl Log {
-    /// The cluster of the settings. Error (usage): no brokers.
+    /// The cluster of the settings. Error (usage): no brokers; a property that librdkafka refuses.
     pub fn new(settings: &Settings) -> Result<Log> {
+        for (key, value) in &settings.kafka {
+            if let Err(KafkaError::ClientConfig(_, why, ..)) = ClientConfig::new().set(key, value).create_native_config() {
+                // An alias is refused under its property's own name.
+                let why = if why.contains(key.as_str()) { why } else { format!("{key}: {why}") };
+                let hint =
+                    "its keys are librdkafka's: https://docs.confluent.io/platform/current/clients/librdkafka/html/md_CONFIGURATION.html";
+                return Err(Error::usage("settings table [kafka] can't be used").detail(why).hint(hint));
+            }
+        }
         Ok(Log {
             brokers: settings.brokers()?.to_owned(),
             prefix: settings.topic_prefix.clone(),
