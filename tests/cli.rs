@@ -150,6 +150,19 @@ fn a_command_whose_reader_leaves_ends_in_silence() {
 }
 
 #[test]
+fn a_broker_that_is_away_is_told_by_its_address_and_not_at_every_attempt() {
+    let k = Kangyang::new("away");
+    let impatient = "brokers = \"127.0.0.1:1\"\n[kafka]\n\"message.timeout.ms\" = 4000\n\"socket.timeout.ms\" = 2000\n";
+    k.folder.write("kangyang.toml", impatient);
+    let allocation = root().join("schemas/reference/allocation.csv").display().to_string();
+    for args in [vec!["topics", "create"], vec!["ingest"], vec!["targets", "load", &allocation]] {
+        let out = k.run(args).exits(1).says("hint: is Kafka up at 127.0.0.1:1?");
+        let told = out.stderr.lines().filter(|l| l.contains("Kafka client")).count();
+        assert!(told < 5, "{out}");
+    }
+}
+
+#[test]
 fn a_result_of_any_size_is_shown_in_bounded_memory() {
     let k = Kangyang::new("sizes");
     k.ok(["demo", "--trainees", "300", "--data", "data"]);

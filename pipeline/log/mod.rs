@@ -7,9 +7,11 @@ pub mod topics;
 use crate::config::Settings;
 use crate::contract::Topic;
 use crate::error::{Error, Result};
-use rdkafka::ClientConfig;
+use crate::telemetry;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, ClientContext};
 use std::collections::BTreeMap;
 
 /// A cluster and the names of its three topics.
@@ -61,5 +63,33 @@ impl Log {
             config.set(*key, *value);
         }
         config
+    }
+
+    /// A request that failed; where nobody answered, also where that was looked for.
+    pub fn failed(&self, what: impl Into<String>, e: &KafkaError) -> Error {
+        use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, MessageTimedOut, OperationTimedOut, Resolve};
+        let error = Error::new(what).detail(e);
+        let code = if let KafkaError::AdminOp(code) = e { Some(*code) } else { e.rdkafka_error_code() };
+        match code {
+            Some(AllBrokersDown | BrokerTransportFailure | MessageTimedOut | OperationTimedOut | Resolve) => {
+                error.hint(format!("is Kafka up at {}? another address is given with --brokers", self.brokers))
+            }
+            _ => error,
+        }
+    }
+}
+
+/// A client that tells of itself in our log.
+#[derive(Clone, Copy, Debug)]
+pub struct Told;
+
+impl ClientContext for Told {
+    fn error(&self, e: KafkaError, reason: &str) {
+        let kind = e.rdkafka_error_code().map_or_else(|| "error".to_owned(), |code| format!("{code:?}"));
+        telemetry::kafka(&kind, reason);
+    }
+
+    fn log(&self, _: RDKafkaLogLevel, kind: &str, message: &str) {
+        telemetry::kafka(kind, message);
     }
 }
