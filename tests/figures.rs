@@ -195,6 +195,16 @@ fn a_report_is_published_once_and_a_failed_check_publishes_nothing() {
 }
 
 #[test]
+fn a_topic_of_another_number_of_partitions_is_refused() {
+    let k = lake("partitions");
+    let topic = format!("{}.certification", kafka::prefix("partitions"));
+    kafka::broker().create_topic(&topic, 3, &kafka::TOPIC_SETTINGS);
+    let says = format!("topic {topic} has 3 partitions, must have 6");
+    k.run(["topics", "create"]).exits(1).says(&says);
+    k.run(["ingest", "--until-caught-up"]).exits(1).says(&says);
+}
+
+#[test]
 fn an_allocation_that_does_not_add_up_sends_nothing() {
     let k = lake("targets");
     k.ok(["topics", "create"]);

@@ -92,6 +92,12 @@ async fn check(log: &Log, admin: &AdminClient<Told>, name: &str) -> Result<()> {
             return Err(Error::new(format!("topic {name}: {key} is {is}, must be {want}")).hint(hint));
         }
     }
+    let meta = admin.inner().fetch_metadata(Some(name), PATIENCE).map_err(|e| log.failed(unread(), &e))?;
+    let count = meta.topics().iter().find(|t| t.name() == name).map_or(0, |t| t.partitions().len());
+    if count != PARTITIONS as usize {
+        let hint = "more partitions would part a subject's events, so the count never changes: make topics of another --topic-prefix";
+        return Err(Error::new(format!("topic {name} has {count} partitions, must have {PARTITIONS}")).hint(hint));
+    }
     Ok(())
 }
 
