@@ -91,7 +91,13 @@ pub enum Topics {
 #[derive(Subcommand, Debug)]
 pub enum Targets {
     /// An allocation table (CSV) → target_set events; refuses one whose sums differ from its control row
-    Load { file: PathBuf },
+    Load {
+        /// The table
+        file: PathBuf,
+        /// A table loaded before that this one revises; where there are several, one --revises each, oldest first
+        #[arg(long, value_name = "OLD")]
+        revises: Vec<PathBuf>,
+    },
 }
 
 /// How far the lake is read.

@@ -100,9 +100,9 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             let made = runtime.block_on(topics::create(&Log::new(&settings)?))?;
             say(if made.is_empty() { "all topics were there, as they must be".into() } else { format!("made {}", made.join(", ")) })
         }
-        Command::Targets(Targets::Load { file }) => {
-            let sent = targets::load(&Log::new(&settings)?, contract, &file)?;
-            say(format!("{sent} targets sent"))
+        Command::Targets(Targets::Load { file, revises }) => {
+            let sent = targets::load(&Log::new(&settings)?, contract, &file, &revises)?;
+            say(format!("{} targets sent, {} withdrawn", sent.targets, sent.withdrawn))
         }
         Command::Produce { file, strict } => {
             let counts = produce::file(&Log::new(&settings)?, contract, &file, strict)?;

@@ -213,10 +213,42 @@ fn an_allocation_that_does_not_add_up_sends_nothing() {
     k.run(["targets", "load", &bad.display().to_string()]).exits(3).says("the districts add up to 3001, the control row says 3000");
     let good = k.folder.write("good.csv", &table);
     // 12 districts with three years and a metric of the plan; the city's four sums and the metric that only it has.
-    assert_eq!(k.ok(["targets", "load", &good.display().to_string()]), "53 targets sent\n");
+    assert_eq!(k.ok(["targets", "load", &good.display().to_string()]), "53 targets sent, 0 withdrawn\n");
     k.ok(["targets", "load", &good.display().to_string()]);
     k.ok(["ingest", "--until-caught-up"]);
     assert_eq!(k.sql("SELECT sum(in_force), sum(duplicates), sum(conflicts) FROM ledger"), [["53", "53", "0"]]);
+}
+
+#[test]
+fn a_revised_allocation_replaces_the_old_one_without_a_conflict() {
+    let k = lake("revised");
+    k.ok(["topics", "create"]);
+    let table = std::fs::read_to_string(root().join("schemas/reference/allocation.csv")).expect("the allocation table");
+    let old = k.folder.write("old.csv", &table).display().to_string();
+    // 60 trainees of 2021 move from one district to the next, and the city's own metric is no longer given.
+    let revised = table.replacen("450,450,450", "450,390,450", 1).replacen("300,300,300", "300,360,300", 1).replace(",210,1500,", ",210,,");
+    let new = k.folder.write("new.csv", &revised).display().to_string();
+    let figures = || {
+        k.ok(["ingest", "--until-caught-up"]);
+        assert_eq!(k.sql("SELECT * FROM conflicts"), Vec::<Vec<String>>::new());
+        k.ok(["check"]);
+        let targets = "SELECT target FROM completion_by_district_year WHERE year = 2021 AND position <= 2 ORDER BY position";
+        let of_which = "SELECT metric, target FROM of_which_by_district_year \
+                        WHERE metric = 'elderly_caregivers' AND year IS NULL AND district_code IS NULL";
+        (k.sql(targets).concat().join(" "), k.sql(of_which).concat().join(" "))
+    };
+    k.ok(["targets", "load", &old]);
+    assert_eq!(figures(), ("450 300".into(), "elderly_caregivers 1500".into()));
+    assert_eq!(k.ok(["targets", "load", &new, "--revises", &old]), "52 targets sent, 1 withdrawn\n");
+    assert_eq!(figures(), ("390 360".into(), "elderly_caregivers ".into()));
+    // The same again changes nothing; and back to the old one, which is not its first statement again.
+    k.ok(["targets", "load", &new, "--revises", &old]);
+    k.ok(["targets", "load", &old, "--revises", &old, "--revises", &new]);
+    assert_eq!(figures(), ("450 300".into(), "elderly_caregivers 1500".into()));
+    // Without saying what it revises it is refused, row by row.
+    k.ok(["targets", "load", &new]);
+    k.ok(["ingest", "--until-caught-up"]);
+    assert_eq!(k.sql("SELECT DISTINCT kind FROM conflicts"), [["payload_differs"]]);
 }
 
 #[test]
