@@ -45,7 +45,7 @@ pub struct Printer<'a>(Form<'a>);
 
 enum Form<'a> {
     Table { schema: SchemaRef, shown: Vec<RecordBatch>, room: usize, more: usize, out: &'a mut dyn Write },
-    Csv(csv::Writer<&'a mut dyn Write>),
+    Csv(Box<csv::Writer<&'a mut dyn Write>>),
     Json { schema: SchemaRef, next: &'static str, out: &'a mut dyn Write },
 }
 
@@ -54,7 +54,7 @@ impl<'a> Printer<'a> {
     pub fn new(format: Format, schema: SchemaRef, out: &'a mut dyn Write) -> Result<Printer<'a>> {
         Ok(Printer(match format {
             Format::Table => Form::Table { schema, shown: vec![], room: SHOWN, more: 0, out },
-            Format::Csv => Form::Csv(csv_writer(&schema, None, csv::Terminator::Any(b'\n'), out)?),
+            Format::Csv => Form::Csv(Box::new(csv_writer(&schema, None, csv::Terminator::Any(b'\n'), out)?)),
             Format::Json => Form::Json { schema, next: "[\n", out },
         }))
     }
