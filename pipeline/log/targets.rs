@@ -2,8 +2,8 @@
 //! whole city.
 //!
 //! Columns: `plan`, `document`, `district_code` (`CITY` in the control row), `district`, `source`; every other is a target: `2021` is the
-//! metric `trainees` of that year, `METRIC` a metric of the whole plan, `METRIC 2021` a metric of a year. An empty cell gives no target; `-` in the
-//! control row says that the document gives no sum.
+//! metric `trainees` of that year, `METRIC` a metric of the whole plan, `METRIC 2021` a metric of a year. An empty cell gives
+//! no target; `-` in the control row says that the document gives no sum.
 use super::Log;
 use super::produce::Producer;
 use crate::contract::{Contract, Decoder};
