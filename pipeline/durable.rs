@@ -5,10 +5,20 @@ use std::path::{Path, PathBuf};
 
 /// Flushes a file and its name to disk.
 pub fn sync(file: &Path) -> Result<()> {
-    let flush = |p: &Path| std::fs::File::open(p).and_then(|f| f.sync_all());
     flush(file).context(|| format!("file {} can't be flushed to disk", file.display()))?;
     let dir = file.parent().unwrap_or(file);
     flush(dir).context(|| format!("folder {} can't be flushed to disk", dir.display()))
+}
+
+/// Flushes a file below `root`, and every folder between the two: a folder just made lasts no longer than its own name does.
+pub fn sync_below(root: &Path, file: &Path) -> Result<()> {
+    sync(file)?;
+    let mut folders = file.ancestors().skip(2).take_while(|dir| dir.starts_with(root));
+    folders.try_for_each(flush).context(|| format!("folder {} can't be flushed to disk", root.display()))
+}
+
+fn flush(path: &Path) -> std::io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
 }
 
 /// The exclusive lock on a file, made if missing; waits for it, and says so. It ends with the value, or with the process, however

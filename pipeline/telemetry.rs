@@ -81,9 +81,9 @@ pub fn received(n: u64) {
     counter!("kangyang_messages_total").increment(n);
 }
 
-/// Counts a message set aside, once its commit has landed: what is read again was not set aside before.
-pub fn rejected(reason: &'static str) {
-    counter!("kangyang_rejects_total", "reason" => reason).increment(1);
+/// Counts messages set aside and committed.
+pub fn rejected(reason: &'static str, n: u64) {
+    counter!("kangyang_rejects_total", "reason" => reason).increment(n);
 }
 
 /// Tells how reading goes: messages since the last such line, and how many are left in the log.

@@ -1,6 +1,6 @@
 //! Figures as of a date, and reports: the same pin gives the same bytes, whatever came since; what is published stays.
 use super::support::command::Kangyang;
-use super::support::{kafka, root};
+use super::support::{copy, kafka, root};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -286,16 +286,4 @@ fn a_model_that_cannot_run_is_told_with_file_and_line() {
     k.folder.write("queries/state/broken.sql", format!("{head}SELECT * FROM round\n"));
     k.folder.write("queries/state/round.sql", format!("{head}SELECT * FROM broken\n"));
     k.run(["build", "--queries", &dir]).exits(1).says("models read each other in a circle");
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).expect("a folder can be made");
-    for entry in std::fs::read_dir(from).expect("a folder can be read").flatten() {
-        let (path, place) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &place);
-        } else {
-            std::fs::copy(&path, &place).expect("a file can be copied");
-        }
-    }
 }
