@@ -95,7 +95,8 @@ SELECT
     days.claims,        -- claims told for the first time in the year, whatever their status
     days.paid_fen,      -- paid that day, in fen
     days.recovered_fen, -- recovered that day, in fen
-    CASE WHEN allowed.fund IS NULL THEN days.paid_fen ELSE 0 END AS misplaced_fen -- of the paid, from a fund that the rules don't give for it
+    CASE WHEN allowed.fund IS NULL THEN days.paid_fen ELSE 0 END
+        AS misplaced_fen -- of the paid, from a fund that the rules don't give for it
 FROM days
 LEFT JOIN districts ON districts.district_code = days.district_code
 LEFT JOIN allowed

@@ -1,4 +1,4 @@
--- The spans of days in which each certificate is valid: from its issue until it is revoked or suspended, and again once reinstated or reissued.
+-- The days on which each certificate is valid: from its issue until revoked or suspended, and again once reinstated or reissued.
 -- grain: one certificate in force, first day of a span
 WITH
 

@@ -30,6 +30,7 @@ SELECT
     certificate_no,     -- the certificate
     certificate_status, -- revoked, suspended, reinstated or reissued
     effective_on,       -- the day from which it is so
-    lead(effective_on) OVER (PARTITION BY certificate_no ORDER BY effective_on) AS effective_until -- the day another took its place; null: current
+    lead(effective_on) OVER (PARTITION BY certificate_no ORDER BY effective_on)
+        AS effective_until -- the day another took its place; null: current
 FROM said
 WHERE age = 1
