@@ -2,57 +2,65 @@
 -- grain: one plan, year, day, district (null: the city)
 WITH
 
+-- Each in its district, if any, and in the city: who has one completion and certificate is in one district. Without a class: in each plan.
+of_one AS (
+    SELECT
+        certified_moves_of_one.figure,
+        coalesce(certified_moves_of_one.plan, plan_years.plan) AS plan,
+        certified_moves_of_one.year,
+        CASE WHEN places.in_district THEN certified_moves_of_one.district_code END AS district_code,
+        certified_moves_of_one.day,
+        certified_moves_of_one.persons
+    FROM (VALUES (TRUE), (FALSE)) AS places (in_district)
+    CROSS JOIN certified_moves_of_one
+    LEFT JOIN plan_years
+        ON plan_years.year = certified_moves_of_one.year
+       AND certified_moves_of_one.plan IS NULL
+    WHERE certified_moves_of_one.plan IS NOT NULL
+       OR NOT places.in_district AND plan_years.plan IS NOT NULL
+),
+
 completed AS (
-    SELECT plan, year, district_code, completed_on AS day, count(*) AS completions
+    SELECT plan, year, district_code, completed_on, count(*) AS completions
     FROM certifiable_completions
     GROUP BY plan, year, district_code, completed_on
 ),
 
--- The city has the districts' persons, for these are in one district each, and in each plan of the year those without a class.
 moves AS (
     SELECT figure, plan, year, district_code, day, persons
-    FROM certified_moves_of_one
-    WHERE plan IS NOT NULL
-    UNION ALL
-    SELECT figure, plan, year, NULL AS district_code, day, persons
-    FROM certified_moves_of_one
-    WHERE plan IS NOT NULL
-    UNION ALL
-    SELECT
-        certified_moves_of_one.figure,
-        plan_years.plan,
-        certified_moves_of_one.year,
-        NULL AS district_code,
-        certified_moves_of_one.day,
-        certified_moves_of_one.persons
-    FROM certified_moves_of_one
-    INNER JOIN plan_years ON plan_years.year = certified_moves_of_one.year
-    WHERE certified_moves_of_one.plan IS NULL
+    FROM of_one
     UNION ALL
     SELECT figure, plan, year, district_code, day, persons
     FROM certified_moves_of_several
-),
-
-figures AS (
-    SELECT figure, plan, year, district_code, day, persons
-    FROM moves
     UNION ALL
     SELECT
-        'due' AS figure,
+        'completions' AS figure,
+        completed.plan,
+        completed.year,
+        CASE WHEN places.in_district THEN completed.district_code END AS district_code,
+        completed.completed_on AS day,
+        completed.completions AS persons
+    FROM (VALUES (TRUE), (FALSE)) AS places (in_district)
+    CROSS JOIN completed
+),
+
+-- Who is certifiable is due so many days later.
+figures AS (
+    SELECT
+        CASE WHEN later.due THEN 'due' ELSE moves.figure END AS figure,
         moves.plan,
         moves.year,
         moves.district_code,
-        moves.day + CAST(certified_share.within_days AS INT) AS day,
+        CASE WHEN later.due THEN moves.day + CAST(later.within_days AS INT) ELSE moves.day END AS day,
         moves.persons
-    FROM moves
-    CROSS JOIN certified_share
-    WHERE moves.figure = 'certifiable'
-    UNION ALL
-    SELECT 'completions' AS figure, plan, year, district_code, day, completions AS persons
-    FROM completed
-    UNION ALL
-    SELECT 'completions' AS figure, plan, year, NULL AS district_code, day, completions AS persons
-    FROM completed
+    FROM (
+        SELECT whether.due, certified_share.within_days
+        FROM (VALUES (TRUE), (FALSE)) AS whether (due)
+        CROSS JOIN certified_share
+    ) AS later
+    CROSS JOIN moves
+    WHERE NOT later.due
+       OR moves.figure = 'certifiable'
 )
 
 SELECT

@@ -9,8 +9,8 @@ certified_before AS (
         certificate_spans.occupation,
         certificate_spans.valid_from,
         certificate_spans.valid_until
-    FROM certificate_spans
-    CROSS JOIN certified_share
+    FROM certified_share
+    CROSS JOIN certificate_spans
     WHERE NOT certified_share.already_certified_counted
       AND certificate_spans.certificate_kind IN ('skill_level', 'professional_qualification')
 ),

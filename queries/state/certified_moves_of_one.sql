@@ -74,30 +74,28 @@ spans AS (
       AND (valid_until IS NULL OR valid_until > in_time_from)
     GROUP BY plan, year, district_code, in_time_from, valid_until
     UNION ALL
-    SELECT 'holders' AS figure, plan, year, district_code, valid_from, valid_until, persons
-    FROM holding
-    WHERE holds_skill
-    UNION ALL
-    SELECT 'high_skilled' AS figure, plan, year, district_code, valid_from, valid_until, persons
-    FROM holding
-    WHERE holds_high_skill
-    UNION ALL
-    SELECT 'special_ability' AS figure, plan, year, district_code, valid_from, valid_until, persons
-    FROM holding
-    WHERE holds_special
-    UNION ALL
-    SELECT 'professional' AS figure, plan, year, district_code, valid_from, valid_until, persons
-    FROM holding
-    WHERE holds_profession
+    SELECT figures.figure, plan, year, district_code, valid_from, valid_until, persons
+    FROM (VALUES ('holders'), ('high_skilled'), ('special_ability'), ('professional')) AS figures (figure)
+    CROSS JOIN holding
+    WHERE figures.figure = 'holders' AND holds_skill
+       OR figures.figure = 'high_skilled' AND holds_high_skill
+       OR figures.figure = 'special_ability' AND holds_special
+       OR figures.figure = 'professional' AND holds_profession
 ),
 
+-- A person comes on the first day and leaves on the day after the last.
 moves AS (
-    SELECT figure, plan, year, district_code, valid_from AS day, persons
-    FROM spans
-    UNION ALL
-    SELECT figure, plan, year, district_code, valid_until AS day, -persons AS persons
-    FROM spans
-    WHERE valid_until IS NOT NULL
+    SELECT
+        spans.figure,
+        spans.plan,
+        spans.year,
+        spans.district_code,
+        CASE WHEN ends.sign > 0 THEN spans.valid_from ELSE spans.valid_until END AS day,
+        spans.persons * ends.sign AS persons
+    FROM (VALUES (1), (-1)) AS ends (sign)
+    CROSS JOIN spans
+    WHERE ends.sign > 0
+       OR spans.valid_until IS NOT NULL
 )
 
 SELECT

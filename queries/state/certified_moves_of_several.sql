@@ -2,51 +2,20 @@
 -- grain: one figure, plan, year, day, district (null: the city)
 WITH
 
-firsts AS (
-    SELECT
-        figure,
-        plan,
-        year,
-        coalesce(district_code, 'CITY') AS place,
-        person_key,
-        min(valid_from) AS valid_from,
-        count(valid_until) AS ends
-    FROM spans_of_several
-    GROUP BY figure, plan, year, coalesce(district_code, 'CITY'), person_key
-),
-
 -- Only where a span ends do overlaps matter: the day on which the last of those open ends, the person leaves.
-ending AS (
-    SELECT figure, plan, year, place, person_key
-    FROM firsts
-    WHERE ends > 0
-),
-
-open_spans AS (
-    SELECT
-        spans_of_several.figure,
-        spans_of_several.plan,
-        spans_of_several.year,
-        ending.place,
-        spans_of_several.person_key,
-        spans_of_several.valid_from,
-        spans_of_several.valid_until
-    FROM spans_of_several
-    INNER JOIN ending
-        ON ending.figure = spans_of_several.figure
-       AND ending.plan = spans_of_several.plan
-       AND ending.year = spans_of_several.year
-       AND ending.place = coalesce(spans_of_several.district_code, 'CITY')
-       AND ending.person_key = spans_of_several.person_key
-),
-
 edges AS (
-    SELECT figure, plan, year, place, person_key, valid_from AS day, 1 AS opened
-    FROM open_spans
-    UNION ALL
-    SELECT figure, plan, year, place, person_key, valid_until AS day, -1 AS opened
-    FROM open_spans
-    WHERE valid_until IS NOT NULL
+    SELECT
+        ending_spans_of_several.figure,
+        ending_spans_of_several.plan,
+        ending_spans_of_several.year,
+        ending_spans_of_several.place,
+        ending_spans_of_several.person_key,
+        CASE WHEN ends.sign > 0 THEN ending_spans_of_several.valid_from ELSE ending_spans_of_several.valid_until END AS day,
+        ends.sign AS opened
+    FROM (VALUES (1), (-1)) AS ends (sign)
+    CROSS JOIN ending_spans_of_several
+    WHERE ends.sign > 0
+       OR ending_spans_of_several.valid_until IS NOT NULL
 ),
 
 steps AS (
@@ -80,7 +49,7 @@ running AS (
 
 moves AS (
     SELECT figure, plan, year, place, valid_from AS day, count(*) AS persons
-    FROM firsts
+    FROM first_days_of_several
     WHERE ends = 0
     GROUP BY figure, plan, year, place, valid_from
     UNION ALL

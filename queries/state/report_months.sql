@@ -9,5 +9,5 @@ SELECT
             THEN least(CAST(extract(MONTH FROM days.completed_on) AS BIGINT) + 1, 12)
         ELSE CAST(extract(MONTH FROM days.completed_on) AS BIGINT)
     END AS month       -- the month of the day's own year, 1–12
-FROM (SELECT DISTINCT completed_on FROM would_count_by_day) AS days
-CROSS JOIN report_month
+FROM report_month
+CROSS JOIN (SELECT DISTINCT completed_on FROM would_count_by_day) AS days

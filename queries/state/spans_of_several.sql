@@ -53,37 +53,32 @@ spans AS (
     FROM certified
     WHERE in_time_from IS NOT NULL
     UNION ALL
-    SELECT 'holders' AS figure, plan, year, district_code, person_key, valid_from, valid_until
-    FROM holding
-    WHERE holds_skill
-    UNION ALL
-    SELECT 'high_skilled' AS figure, plan, year, district_code, person_key, valid_from, valid_until
-    FROM holding
-    WHERE holds_high_skill
-    UNION ALL
-    SELECT 'special_ability' AS figure, plan, year, district_code, person_key, valid_from, valid_until
-    FROM holding
-    WHERE holds_special
-    UNION ALL
-    SELECT 'professional' AS figure, plan, year, district_code, person_key, valid_from, valid_until
-    FROM holding
-    WHERE holds_profession
+    SELECT figures.figure, plan, year, district_code, person_key, valid_from, valid_until
+    FROM (VALUES ('holders'), ('high_skilled'), ('special_ability'), ('professional')) AS figures (figure)
+    CROSS JOIN holding
+    WHERE figures.figure = 'holders' AND holds_skill
+       OR figures.figure = 'high_skilled' AND holds_high_skill
+       OR figures.figure = 'special_ability' AND holds_special
+       OR figures.figure = 'professional' AND holds_profession
 ),
 
--- A certificate without a class is the city's alone, in each plan of its year.
+-- Each in its district and in the city; a certificate without a class in the city alone, in each plan of its year.
 placed AS (
-    SELECT figure, plan, year, district_code, person_key, valid_from, valid_until
-    FROM spans
-    WHERE plan IS NOT NULL
-    UNION ALL
-    SELECT figure, plan, year, NULL AS district_code, person_key, valid_from, valid_until
-    FROM spans
-    WHERE plan IS NOT NULL
-    UNION ALL
-    SELECT spans.figure, plan_years.plan, spans.year, NULL AS district_code, spans.person_key, spans.valid_from, spans.valid_until
-    FROM spans
-    INNER JOIN plan_years ON plan_years.year = spans.year
-    WHERE spans.plan IS NULL
+    SELECT
+        spans.figure,
+        coalesce(spans.plan, plan_years.plan) AS plan,
+        spans.year,
+        CASE WHEN places.in_district THEN spans.district_code END AS district_code,
+        spans.person_key,
+        spans.valid_from,
+        spans.valid_until
+    FROM (VALUES (TRUE), (FALSE)) AS places (in_district)
+    CROSS JOIN spans
+    LEFT JOIN plan_years
+        ON plan_years.year = spans.year
+       AND spans.plan IS NULL
+    WHERE spans.plan IS NOT NULL
+       OR NOT places.in_district AND plan_years.plan IS NOT NULL
 )
 
 SELECT

@@ -25,7 +25,7 @@ SELECT
                 * CAST(practical_share.practical_percent AS DECIMAL(19, 0)) THEN 'compliant'
         ELSE 'not_compliant'
     END AS delivered_verdict             -- compliant, not_compliant or undecided
-FROM class_filed_in_force
-CROSS JOIN practical_share
+FROM practical_share
+CROSS JOIN class_filed_in_force
 LEFT JOIN delivered_minutes ON delivered_minutes.class_id = class_filed_in_force.class_id
 WHERE class_filed_in_force.subsidised
