@@ -2,7 +2,7 @@
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use kangyang::config::Settings;
-use kangyang::models::{Pin, pin};
+use kangyang::models::{Period, Pin, pin};
 use kangyang::table::Format;
 use std::path::PathBuf;
 
@@ -60,7 +60,7 @@ pub enum Command {
     /// Builds to the side, checks, publishes; a failed check publishes nothing
     Report {
         /// A month such as 2021-06, or a year
-        #[arg(long)]
+        #[arg(long, value_parser = |text: &str| Period::new("", text).map(|p| p.name))]
         period: String,
         #[command(flatten)]
         at: At,
@@ -91,7 +91,13 @@ pub enum Topics {
 #[derive(Subcommand, Debug)]
 pub enum Targets {
     /// An allocation table (CSV) → target_set events; refuses one whose sums differ from its control row
-    Load { file: PathBuf },
+    Load {
+        /// The table
+        file: PathBuf,
+        /// A table loaded before that this one revises; where there are several, one --revises each, oldest first
+        #[arg(long, value_name = "OLD")]
+        revises: Vec<PathBuf>,
+    },
 }
 
 /// How far the lake is read.

@@ -22,8 +22,8 @@ pub struct Settings {
     /// What the topics' names begin with
     #[arg(long, global = true, env = "KANGYANG_TOPIC_PREFIX", value_name = "NAME", default_value = "kangyang")]
     pub topic_prefix: String,
-    /// The consumer group of ingest
-    #[arg(long, global = true, env = "KANGYANG_GROUP", value_name = "NAME", default_value = "kangyang")]
+    /// The consumer group of ingest; without it, named as the topic prefix
+    #[arg(long, global = true, env = "KANGYANG_GROUP", value_name = "NAME", default_value = "", hide_default_value = true)]
     pub group: String,
     /// The longest time an event waits for its commit
     #[arg(long, global = true, env = "KANGYANG_COMMIT_INTERVAL", value_name = "TIME", default_value = "60s")]
@@ -63,6 +63,16 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 impl Settings {
+    /// Takes in what flags can't tell: the file's `[kafka]` table, and a default that is another setting's value.
+    pub fn completed(mut self, file: File) -> Settings {
+        self.kafka = file.kafka;
+        if self.group.is_empty() {
+            // Two lakes in one group would take partitions from each other.
+            self.group.clone_from(&self.topic_prefix);
+        }
+        self
+    }
+
     /// The data root as given, else `./data`.
     pub fn data(&self) -> &str {
         self.data.as_deref().unwrap_or("./data")
@@ -150,4 +160,22 @@ pub fn half_of_memory() -> u64 {
 pub fn folder(path: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(path).context(|| format!("folder {path} can't be made"))?;
     std::fs::canonicalize(path).context(|| format!("folder {path} can't be found"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::FromArgMatches;
+
+    #[test]
+    fn a_group_is_named_as_the_topic_prefix_unless_it_is_given() {
+        let group = |args: &[&str]| {
+            let matches = Settings::augment_args(Command::new("test")).no_binary_name(true).try_get_matches_from(args);
+            let settings = matches.and_then(|m| Settings::from_arg_matches(&m)).map_err(|e| e.to_string());
+            settings.map(|s| s.completed(File::default()).group)
+        };
+        assert_eq!(group(&[]), Ok("kangyang".into()));
+        assert_eq!(group(&["--topic-prefix", "trial"]), Ok("trial".into()));
+        assert_eq!(group(&["--topic-prefix", "trial", "--group", "mine"]), Ok("mine".into()));
+    }
 }

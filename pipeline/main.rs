@@ -9,9 +9,11 @@ use kangyang::error::{Context, Error, Exit, Result};
 use kangyang::lake::{Lake, ingest, maintain};
 use kangyang::log::{Log, produce, targets, topics};
 use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
-use kangyang::table::{self, Format};
+use kangyang::table::{self, Printer, Stdout, say};
 use kangyang::tree::Tree;
 use kangyang::{demo, reports, telemetry};
+use std::fmt::Display;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,23 +29,33 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     telemetry::logs();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if matches!(cli.command, Command::Ingest { .. }) {
+        // Each thread keeps the memory of the largest thing it ever held; ingest has one commit at a time to serve.
+        builder.max_blocking_threads(8);
+    }
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
-            eprintln!("kangyang: threads can't be started: {e}");
+            complain(format!("threads can't be started: {e}"));
             return ExitCode::from(Exit::Failed.code());
         }
     };
     let code = match run(cli, &runtime) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("kangyang: {e}");
+            complain(&e);
             ExitCode::from(e.exit().code())
         }
     };
     // A write that hangs on dead storage must not keep the process from ending with its error told.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
+}
+
+/// Tells it on standard error, or nobody if that is closed.
+fn complain(what: impl Display) {
+    let _ = writeln!(std::io::stderr(), "kangyang: {what}");
 }
 
 fn config_path() -> Option<PathBuf> {
@@ -62,7 +74,7 @@ fn config_path() -> Option<PathBuf> {
 
 fn parse() -> Result<Cli, ExitCode> {
     let usage = |e: Error| {
-        eprintln!("kangyang: {e}");
+        complain(e);
         ExitCode::from(Exit::Usage.code())
     };
     let named = config_path();
@@ -75,7 +87,7 @@ fn parse() -> Result<Cli, ExitCode> {
     };
     let matches = command.try_get_matches().map_err(shown)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(shown)?;
-    cli.settings.kafka = file.kafka;
+    cli.settings = cli.settings.completed(file);
     Ok(cli)
 }
 
@@ -91,20 +103,15 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
         Command::Demo { seed, trainees } => demo::run(&settings, contract, &schemas, runtime.handle(), demo::Size { seed, trainees }),
         Command::Topics(Topics::Create) => {
             let made = runtime.block_on(topics::create(&Log::new(&settings)?))?;
-            println!(
-                "{}",
-                if made.is_empty() { "all topics were there, as they must be".into() } else { format!("made {}", made.join(", ")) }
-            );
-            Ok(())
+            say(if made.is_empty() { "all topics were there, as they must be".into() } else { format!("made {}", made.join(", ")) })
         }
-        Command::Targets(Targets::Load { file }) => {
-            let sent = targets::load(&Log::new(&settings)?, contract, &file)?;
-            println!("{sent} targets sent");
-            Ok(())
+        Command::Targets(Targets::Load { file, revises }) => {
+            let sent = targets::load(&Log::new(&settings)?, contract, &file, &revises)?;
+            say(format!("{} targets sent, {} withdrawn", sent.targets, sent.withdrawn))
         }
         Command::Produce { file, strict } => {
             let counts = produce::file(&Log::new(&settings)?, contract, &file, strict)?;
-            println!("{} events sent, {} lines refused", counts.sent, counts.refused);
+            say(format!("{} events sent, {} lines refused", counts.sent, counts.refused))?;
             if counts.refused > 0 { Err(Error::refused(format!("{} lines were refused", counts.refused))) } else { Ok(()) }
         }
         Command::Ingest { until_caught_up, accept_loss } => {
@@ -121,15 +128,13 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
                 stop,
             };
             let s = ingest::ingest(&log, contract, lake, runtime.handle(), options)?;
-            println!("{} messages read, {} events and {} rejects committed in {} commits", s.messages, s.rows, s.rejects, s.commits);
-            Ok(())
+            say(format!("{} messages read, {} events and {} rejects committed in {} commits", s.messages, s.rows, s.rejects, s.commits))
         }
         Command::Compact => runtime.block_on(async {
             let root = existing(&settings)?;
             let mut lake = Lake::open(&root).await?;
             let done = maintain::compact(&mut lake).await?;
-            println!("{} files became {}, {} rows", done.files.0, done.files.1, done.rows);
-            Ok(())
+            say(format!("{} files became {}, {} rows", done.files.0, done.files.1, done.rows))
         }),
         Command::Build(at) => runtime.block_on(async {
             let root = existing(&settings)?;
@@ -137,22 +142,24 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             let dir = root.join("marts");
             let built = marts::build(&mut engine, &dir).await?;
             marts::note(&dir, &pinned, &built)?;
-            for b in &built {
-                println!("{}/{}.parquet: {} rows", settings.data().trim_end_matches('/').to_owned() + "/marts", b.name, b.rows);
-            }
-            Ok(())
+            let place = settings.data().trim_end_matches('/');
+            built.iter().try_for_each(|b| say(format!("{place}/marts/{}.parquet: {} rows", b.name, b.rows)))
         }),
         Command::Check(at) => runtime.block_on(async {
             let root = existing(&settings)?;
             let (mut engine, _) = open(&settings, &contract, &root, &at).await?;
             let bad = engine.checks().await?;
-            for (model, answer) in &bad {
-                println!("{}: {}", model.name, model.sentence);
-                show(cli.format, &answer.schema, &answer.batches)?;
+            for f in &bad {
+                say(format!("{}: {}", f.model.name, f.model.sentence))?;
+                table::print(cli.format, &f.first.schema, &f.first.batches, &mut Stdout)?;
+                say(if f.rows > f.first.rows() {
+                    format!("the first {} of {} rows", f.first.rows(), f.rows)
+                } else {
+                    format!("{} rows", f.rows)
+                })?;
             }
             if bad.is_empty() {
-                println!("all checks hold");
-                return Ok(());
+                return say("all checks hold");
             }
             Err(Error::refused(format!("{} checks do not hold", bad.len())))
         }),
@@ -175,10 +182,9 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
                 root: &root,
             };
             let done = reports::publish(&mut engine, &request).await?;
-            println!("{}", done.text);
+            say(done.text)?;
             let place = done.dir.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or(done.dir);
-            println!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display());
-            Ok(())
+            say(format!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display()))
         }),
         Command::Sql { query, file, at } => runtime.block_on(async {
             let sql = match (query, file) {
@@ -188,8 +194,16 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             };
             let root = existing(&settings)?;
             let (mut engine, _) = open(&settings, &contract, &root, &at).await?;
-            let answer = engine.query(&sql).await?;
-            show(cli.format, &answer.schema, &answer.batches)
+            let mut rows = engine.rows(&sql).await?;
+            let mut out = BufWriter::new(Stdout);
+            let mut printer = Printer::new(cli.format, rows.schema.clone(), &mut out)?;
+            while let Some(batch) = rows.next().await? {
+                printer.write(&batch)?;
+                if Stdout::closed() {
+                    break;
+                }
+            }
+            printer.finish()
         }),
     }
 }
@@ -212,7 +226,7 @@ async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) ->
     let memory = settings.memory_limit.unwrap_or_else(config::half_of_memory);
     let engine = Engine::open(&Opening { lake: &lake, contract, queries: &queries, pinned: &pinned, memory, scratch: root }).await?;
     if pinned.provisional {
-        eprintln!("kangyang: provisional: the log's end was not seen a minute after the as-of date, events before it may still be missing");
+        complain("provisional: the log's end was not seen a minute after the as-of date, events before it may still be missing");
     }
     Ok((engine, pinned))
 }
@@ -227,10 +241,6 @@ async fn plan(settings: &Settings, engine: &mut Engine) -> Result<String> {
         (None, []) => Err(Error::new("no plan has targets").hint("load an allocation table: kangyang targets load FILE.csv")),
         (None, all) => Err(Error::usage("there is more than one plan").hint(format!("choose with --plan: {}", all.join(", ")))),
     }
-}
-
-fn show(format: Format, schema: &arrow::datatypes::Schema, batches: &[arrow::array::RecordBatch]) -> Result<()> {
-    table::print(format, schema, batches, &mut std::io::stdout().lock())
 }
 
 /// Set at SIGTERM or Ctrl-C; a second one ends the process.

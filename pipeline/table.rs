@@ -5,11 +5,13 @@
 use crate::error::{Context, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use unicode_width::UnicodeWidthStr;
 
 /// How results go to stdout.
@@ -35,13 +37,68 @@ pub enum Align {
     Right,
 }
 
-/// Writes the rows of `batches` in the form asked for; without rows the header alone (JSON: `[]`). Error: `out` fails.
-pub fn print(format: Format, schema: &Schema, batches: &[RecordBatch], out: &mut dyn Write) -> Result<()> {
-    match format {
-        Format::Table => boxed(schema, batches, out),
-        Format::Csv => csv(schema, batches, None, csv::Terminator::Any(b'\n'), out),
-        Format::Json => json(schema, batches, out),
+/// The most rows that a table shows: it is laid out by its widest cells, so its rows are held.
+const SHOWN: usize = 10_000;
+
+/// Rows on their way out in the form asked for. CSV and JSON pass through; of a table the first rows are shown, and the others counted.
+pub struct Printer<'a>(Form<'a>);
+
+enum Form<'a> {
+    Table { schema: SchemaRef, shown: Vec<RecordBatch>, room: usize, more: usize, out: &'a mut dyn Write },
+    Csv(Box<csv::Writer<&'a mut dyn Write>>),
+    Json { schema: SchemaRef, next: &'static str, out: &'a mut dyn Write },
+}
+
+impl<'a> Printer<'a> {
+    /// Begins a result; without rows it is its header alone (JSON: `[]`). Error: `out` fails.
+    pub fn new(format: Format, schema: SchemaRef, out: &'a mut dyn Write) -> Result<Printer<'a>> {
+        Ok(Printer(match format {
+            Format::Table => Form::Table { schema, shown: vec![], room: SHOWN, more: 0, out },
+            Format::Csv => Form::Csv(Box::new(csv_writer(&schema, None, csv::Terminator::Any(b'\n'), out)?)),
+            Format::Json => Form::Json { schema, next: "[\n", out },
+        }))
     }
+
+    /// Takes further rows. Error: `out` fails.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        match &mut self.0 {
+            Form::Table { shown, room, more, .. } => {
+                let taken = batch.num_rows().min(*room);
+                if taken > 0 {
+                    shown.push(batch.slice(0, taken));
+                }
+                *room -= taken;
+                *more += batch.num_rows() - taken;
+                Ok(())
+            }
+            Form::Csv(writer) => each_row(std::slice::from_ref(batch), |cells| writer.write_record(cells).context(written)),
+            Form::Json { schema, next, out } => json(schema, batch, next, *out),
+        }
+    }
+
+    /// Ends the result. Error: `out` fails.
+    pub fn finish(self) -> Result<()> {
+        match self.0 {
+            Form::Table { schema, shown, more, out, .. } => {
+                boxed(&schema, &shown, out)?;
+                if more > 0 {
+                    writeln!(out, "… and {more} more rows: --format csv or json gives them all").context(written)?;
+                }
+                out.flush().context(written)
+            }
+            Form::Csv(mut writer) => writer.flush().context(written),
+            Form::Json { next, out, .. } => {
+                out.write_all(if next == "[\n" { b"[]\n" } else { b"\n]\n" }).and_then(|()| out.flush()).context(written)
+            }
+        }
+    }
+}
+
+/// Writes the rows of `batches` in the form asked for. Error: `out` fails.
+pub fn print(format: Format, schema: &Schema, batches: &[RecordBatch], out: &mut dyn Write) -> Result<()> {
+    let mut printer = Printer::new(format, SchemaRef::new(schema.clone()), out)?;
+    batches.iter().try_for_each(|b| printer.write(b))?;
+    printer.finish()
 }
 
 /// RFC 4180 with a header row of column names and, where labels are given, a second row of them (a column without one repeats its
@@ -53,14 +110,62 @@ pub fn csv(
     end: csv::Terminator,
     out: &mut dyn Write,
 ) -> Result<()> {
+    let mut writer = csv_writer(schema, labels, end, out)?;
+    each_row(batches, |cells| writer.write_record(cells).context(written))?;
+    writer.flush().context(written)
+}
+
+fn csv_writer<'a>(
+    schema: &Schema,
+    labels: Option<&BTreeMap<String, String>>,
+    end: csv::Terminator,
+    out: &'a mut dyn Write,
+) -> Result<csv::Writer<&'a mut dyn Write>> {
     let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(out);
     let names = || schema.fields().iter().map(|f| f.name());
     writer.write_record(names()).context(written)?;
     if let Some(labels) = labels {
         writer.write_record(names().map(|n| labels.get(n).unwrap_or(n))).context(written)?;
     }
-    each_row(batches, |cells| writer.write_record(cells).context(written))?;
-    writer.flush().context(written)
+    Ok(writer)
+}
+
+/// Standard output. Once its reader has gone, as in `| head`, what is written is dropped: the command's own exit code stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stdout;
+
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+impl Stdout {
+    /// Nobody reads it any more.
+    pub fn closed() -> bool {
+        CLOSED.load(Ordering::Relaxed)
+    }
+
+    fn unless_closed<T>(all: T, done: io::Result<T>) -> io::Result<T> {
+        match done {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+                CLOSED.store(true, Ordering::Relaxed);
+                Ok(all)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if Stdout::closed() { Ok(bytes.len()) } else { Stdout::unless_closed(bytes.len(), io::stdout().write(bytes)) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Stdout::unless_closed((), io::stdout().flush())
+    }
+}
+
+/// Writes one line to standard output. Error: it can't be written, for another reason than that nobody reads it.
+pub fn say(line: impl Display) -> Result<()> {
+    writeln!(Stdout, "{line}").context(written)
 }
 
 /// `text` in a field of `width` cells; longer text stays whole.
@@ -110,20 +215,17 @@ fn boxed(schema: &Schema, batches: &[RecordBatch], out: &mut dyn Write) -> Resul
     put(rule(["└", "┴", "┘"]))
 }
 
-fn json(schema: &Schema, batches: &[RecordBatch], out: &mut dyn Write) -> Result<()> {
-    let mut next = "[\n";
-    for batch in batches {
-        let columns = columns(batch)?;
-        for row in 0..batch.num_rows() {
-            let mut line = String::from(std::mem::replace(&mut next, ",\n"));
-            for (i, (field, column)) in schema.fields().iter().zip(&columns).enumerate() {
-                let (before, name) = (if i == 0 { "{" } else { "," }, serde_json::Value::from(field.name().as_str()));
-                line.extend([before, &name.to_string(), ":", &json_cell(column, row)?]);
-            }
-            out.write_all((line + "}").as_bytes()).context(written)?;
+fn json(schema: &Schema, batch: &RecordBatch, next: &mut &'static str, out: &mut dyn Write) -> Result<()> {
+    let columns = columns(batch)?;
+    for row in 0..batch.num_rows() {
+        let mut line = String::from(std::mem::replace(next, ",\n"));
+        for (i, (field, column)) in schema.fields().iter().zip(&columns).enumerate() {
+            let (before, name) = (if i == 0 { "{" } else { "," }, serde_json::Value::from(field.name().as_str()));
+            line.extend([before, &name.to_string(), ":", &json_cell(column, row)?]);
         }
+        out.write_all((line + "}").as_bytes()).context(written)?;
     }
-    out.write_all(if next == "[\n" { b"[]\n" } else { b"\n]\n" }).context(written)
+    Ok(())
 }
 
 fn json_cell(array: &ArrayRef, row: usize) -> Result<String> {

@@ -1,8 +1,10 @@
 //! What the program says of itself: log lines on stderr and Prometheus metrics, each event told in one place.
 use crate::error::{Context, Result};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -79,9 +81,9 @@ pub fn received(n: u64) {
     counter!("kangyang_messages_total").increment(n);
 }
 
-/// Counts a message set aside.
-pub fn rejected(reason: &'static str) {
-    counter!("kangyang_rejects_total", "reason" => reason).increment(1);
+/// Counts messages set aside and committed.
+pub fn rejected(reason: &'static str, n: u64) {
+    counter!("kangyang_rejects_total", "reason" => reason).increment(n);
 }
 
 /// Tells how reading goes: messages since the last such line, and how many are left in the log.
@@ -93,4 +95,20 @@ pub fn reading(messages: u64, during: Duration, lag: i64) {
 /// Tells how far the lake is behind the log.
 pub fn lag(topic: &str, partition: i32, messages: i64) {
     gauge!("kangyang_lag", "topic" => topic.to_owned(), "partition" => partition.to_string()).set(messages as f64);
+}
+
+/// How long a Kafka client's words of one kind are only counted once one was told: it tells of a broker that is away at every attempt.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Tells what a Kafka client says of itself: of each kind the first, then one every ten seconds with how many came in between.
+pub fn kafka(kind: &str, message: &str) {
+    static TOLD: Mutex<BTreeMap<String, (Option<Instant>, u64)>> = Mutex::new(BTreeMap::new());
+    let Ok(mut told) = TOLD.lock() else { return };
+    let (at, between) = told.entry(kind.to_owned()).or_default();
+    if at.is_some_and(|at| at.elapsed() < QUIET) {
+        *between += 1;
+    } else {
+        *at = Some(Instant::now());
+        warn!(kind, between = std::mem::take(between), "Kafka client: {message}");
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! `KANGYANG_TEST_UPDATE=1` writes `tests/cli/commands.txt` anew.
 use super::support::command::{Kangyang, golden};
-use super::support::root;
+use super::support::{root, spawn};
 use std::fmt::Write;
+use std::process::Stdio;
 
 #[test]
 fn commands_say_what_is_wrong_and_how_to_mend_it() {
@@ -28,6 +29,7 @@ fn commands_say_what_is_wrong_and_how_to_mend_it() {
     t.file("kangyang.toml", "commit-interval = [1, 2]\n").run(&["check"]);
     t.file("kangyang.toml", "commit-interval = 1s\n").run(&["check"]);
     t.file("kangyang.toml", "brokers = \"127.0.0.1:1\"\n[kafka]\n\"no.such.property\" = 1\n").run(&["topics", "create"]);
+    t.file("kangyang.toml", "brokers = \"127.0.0.1:1\"\n[kafka]\n\"linger.ms\" = \"soon\"\n").run(&["produce", "x.ndjson"]);
     t.remove("kangyang.toml").run(&["check", "--config", "elsewhere.toml"]);
     t.run(&["check", "--schemas", "nowhere"]);
     t.run(&["check", "--queries", "nowhere"]);
@@ -117,6 +119,62 @@ fn a_lake_answers_in_every_format() {
     t.user.folder.write("other/notes.txt", "mine");
     t.run(&["demo", "--data", "other"]);
     golden("cli/answers.txt", &t.text);
+}
+
+#[test]
+fn a_command_whose_reader_leaves_ends_in_silence() {
+    let k = Kangyang::new("leaves");
+    k.ok(["demo", "--trainees", "300", "--data", "data"]);
+    let all = "SELECT * FROM events";
+    for (args, code) in [
+        (vec!["sql", all, "--format", "csv"], 0),
+        (vec!["sql", all, "--format", "json"], 0),
+        (vec!["sql", all], 0),
+        (vec!["check"], 0),
+        (vec!["check", "--pin", "nonsense"], 2),
+        (vec!["build"], 0),
+        (vec!["report", "--period", "2021-06"], 0),
+    ] {
+        let mut command = k.command(&args);
+        let mut child = spawn({
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command
+        })
+        .expect("the program starts");
+        drop(child.stdout.take());
+        let out = child.wait_with_output().expect("a child can be waited for");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(code), "{args:?}: {said}");
+        assert!(code > 0 || said.is_empty(), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_broker_that_is_away_is_told_by_its_address_and_not_at_every_attempt() {
+    let k = Kangyang::new("away");
+    let impatient = "brokers = \"127.0.0.1:1\"\n[kafka]\n\"message.timeout.ms\" = 4000\n\"socket.timeout.ms\" = 2000\n";
+    k.folder.write("kangyang.toml", impatient);
+    let allocation = root().join("schemas/reference/allocation.csv").display().to_string();
+    for args in [vec!["topics", "create"], vec!["ingest"], vec!["targets", "load", &allocation]] {
+        let out = k.run(args).exits(1).says("hint: is Kafka up at 127.0.0.1:1?");
+        let told = out.stderr.lines().filter(|l| l.contains("Kafka client")).count();
+        assert!(told < 5, "{out}");
+    }
+}
+
+#[test]
+fn a_result_of_any_size_is_shown_in_bounded_memory() {
+    let k = Kangyang::new("sizes");
+    k.ok(["demo", "--trainees", "300", "--data", "data"]);
+    let query = "SELECT value AS n FROM generate_series(1, 40000)";
+    let lines = |format: &str| k.ok(["sql", query, "--format", format]).lines().map(str::to_owned).collect::<Vec<_>>();
+    let table = lines("table");
+    assert_eq!(table.len(), 10_000 + 5, "a table's head, its first rows, its foot");
+    assert_eq!(table[10_004], "… and 30000 more rows: --format csv or json gives them all");
+    let csv = lines("csv");
+    assert_eq!((csv.len(), csv[40_000].as_str()), (40_001, "40000"));
+    let json = lines("json");
+    assert_eq!((json.len(), json[40_000].as_str()), (40_002, "{\"n\":40000}"));
 }
 
 /// A user's session as text.

@@ -4,7 +4,7 @@
 //! topics with a plain consumer, never by the program itself.
 use super::support::command::{Kangyang, Output, Running, free_port, metric};
 use super::support::kafka::{Broker, Position, Producer, TOPIC_SETTINGS, broker, prefix};
-use super::support::{python, root};
+use super::support::{Scratch, copy, python, root};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -292,6 +292,101 @@ fn no_message_whatever_it_holds_stalls_ingest() {
     assert_eq!(got, strange.map(|(_, _, reason)| reason));
     assert_eq!(k.number("SELECT count(*) FROM events"), 1);
     every_offset_is_accounted_for(&k);
+}
+
+#[test]
+fn a_message_with_its_producers_time_is_refused() {
+    // A topic that was set otherwise for a while and is set right again: what came in between has no append time to pin it by.
+    let k = lake("stamped");
+    k.ok(["topics", "create"]);
+    let (topic, producer) = (topic(&k, "training"), broker().producer());
+    let stamps = |value| TOPIC_SETTINGS.map(|(n, v)| (n, if n == "message.timestamp.type" { value } else { v }));
+    let e = (0..20).map(event).find(|e| e.topic == "training").expect("an event of training");
+    broker().alter_topic(&topic, &stamps("CreateTime"));
+    producer.send_to(&topic, Some(0), Some(&e.key), Some(&e.value));
+    producer.flush();
+    broker().alter_topic(&topic, &stamps("LogAppendTime"));
+    producer.send_to(&topic, Some(0), Some(&e.key), Some(&e.value));
+    producer.flush();
+    k.ok(["ingest", "--until-caught-up"]);
+    let refused = k.sql("SELECT reason, kafka_offset, recorded_at IS NULL FROM rejects");
+    assert_eq!(refused, [["producer_timestamp", "0", "true"]]);
+    assert_eq!(k.sql("SELECT kafka_offset FROM events"), [["1"]], "its second telling is the one that counts");
+    every_offset_is_accounted_for(&k);
+    k.ok(["check"]);
+}
+
+#[test]
+fn what_was_refused_before_a_crash_stays_refused_under_new_schemas() {
+    // A crash between the commit of rejects and that of events, and an upgrade before the restart: the new schemas would take what the
+    // old ones refused, and refuse what they took. Each offset must still be in one table, and in one only.
+    let schemas_without = |name: &str| {
+        let folder = Scratch::new("schemas");
+        copy(&root().join("schemas"), folder.path());
+        std::fs::remove_file(folder.path().join("events").join(name)).expect("the event type is there");
+        folder
+    };
+    let (before, after) = (schemas_without("contest_awarded.json"), schemas_without("credit_recorded.json"));
+    let mut k = lake("upgrade");
+    k.ok(["topics", "create"]);
+    let (topic, producer) = (topic(&k, "certification"), broker().producer());
+    for name in ["contest_awarded", "credit_recorded"] {
+        let text = std::fs::read_to_string(root().join("schemas/events").join(name).with_extension("json")).expect("a schema");
+        let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let (key, value) = (schema["examples"][0]["subject"].as_str(), schema["examples"][0].to_string());
+        producer.send_to(&topic, Some(0), key, Some(value.as_bytes()));
+    }
+    producer.flush();
+    k.set("KANGYANG_SCHEMAS", &before.path().display().to_string());
+    k.ok(["ingest", "--until-caught-up"]);
+    assert_eq!(k.sql("SELECT kafka_offset FROM rejects"), [["0"]]);
+    let log = k.data().join("events/_delta_log");
+    let commits = std::fs::read_dir(&log).expect("the table's log").flatten().map(|e| e.path());
+    let last = commits.filter(|p| p.extension().is_some_and(|x| x == "json")).max().expect("a commit");
+    std::fs::remove_file(last).expect("the commit can be taken away");
+    k.env.pop();
+    k.set("KANGYANG_SCHEMAS", &after.path().display().to_string());
+    k.ok(["ingest", "--until-caught-up"]);
+    k.env.pop();
+    assert_eq!(k.sql("SELECT kafka_offset, reason FROM rejects ORDER BY kafka_offset"), [["0", "unknown_type"], ["1", "unknown_type"]]);
+    assert_eq!(k.number("SELECT count(*) FROM events"), 0);
+    every_offset_is_accounted_for(&k);
+    // The way is free again.
+    let fates = fates(&sent(&k, 0..50));
+    k.ok(["ingest", "--until-caught-up"]);
+    assert_eq!(k.number("SELECT count(*) FROM events"), fates.accepted.len() as i64);
+    every_offset_is_accounted_for(&k);
+}
+
+#[test]
+fn a_log_that_a_loss_of_power_left_torn_is_mended() {
+    let mut k = lake("torn");
+    k.set("KANGYANG_COMMIT_INTERVAL", "10ms");
+    k.ok(["topics", "create"]);
+    // Commits enough for a checkpoint, every fiftieth.
+    let (mut m, producer) = (Member::start(&k), broker().producer());
+    for i in 0..60 {
+        send(&k, &producer, i..i + 1);
+        producer.flush();
+        m.process.line("the one event's commit", |l| l.contains("committed") && (l.contains("rows=1 ") || l.contains("rejects=1 ")));
+    }
+    m.stop();
+    let fates = fates(&producer.flush());
+    let log = k.data().join("events/_delta_log");
+    let last = |end: &str| {
+        let files = std::fs::read_dir(&log).expect("the table's log").flatten().map(|e| e.path());
+        files.filter(|p| p.display().to_string().ends_with(end)).max().unwrap_or_else(|| panic!("a file …{end}"))
+    };
+    let tear = |file: &std::path::Path| {
+        let size = std::fs::metadata(file).expect("a file").len();
+        std::fs::OpenOptions::new().write(true).open(file).and_then(|f| f.set_len(size / 2)).expect("it can be cut");
+    };
+    for end in ["_last_checkpoint", ".checkpoint.parquet", ".json"] {
+        tear(&last(end));
+        let out = k.run(["ingest", "--until-caught-up"]).exits(0);
+        assert!(out.stderr.contains("torn"), "{end}: {out}");
+        holds_exactly(&k, &fates);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Figures as of a date, and reports: the same pin gives the same bytes, whatever came since; what is published stays.
 use super::support::command::Kangyang;
-use super::support::{kafka, root};
+use super::support::{copy, kafka, root};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -84,6 +84,50 @@ fn the_same_pin_gives_the_same_bytes_after_later_events_and_a_compaction() {
 }
 
 #[test]
+fn marts_of_two_builds_are_never_mixed() {
+    let k = Kangyang::new("builds");
+    k.ok(["demo", "--trainees", "300", "--data", "data"]);
+    let (first, at) = (marts(&k), pin(&k));
+    let earlier = at.split(',').map(|p| p.split_once('=').map_or("", |(place, _)| place).to_owned() + "=0").collect::<Vec<_>>().join(",");
+
+    // One that finds another at it waits, with every mart ready and none in its place.
+    let lock = std::fs::File::create(k.data().join("marts/.lock")).expect("a file of ours");
+    lock.lock().expect("no one holds it");
+    let mut waiting = k.start(["build", "--pin", &earlier]);
+    waiting.line("the lock", |l| l.contains("waiting for") && l.contains("marts/.lock"));
+    assert!(marts(&k) == first, "a mart was replaced before all were ready");
+    drop(lock);
+    waiting.wait().exits(0);
+    let second = marts(&k);
+    assert!(second != first && pin(&k) == earlier);
+
+    // Two at once: all marts are of the one whose pin is noted.
+    let both = [k.start(["build", "--pin", &earlier]), k.start(["build", "--pin", &at])];
+    both.into_iter().for_each(|b| drop(b.wait().exits(0)));
+    let noted = if pin(&k) == at { &first } else { &second };
+    assert!(&marts(&k) == noted, "marts of two pins");
+}
+
+#[test]
+fn what_a_crash_left_half_made_is_removed_and_nothing_else() {
+    let k = Kangyang::new("crashes");
+    k.ok(["demo", "--trainees", "300", "--data", "data"]);
+    let dead = [".scratch-dead/lock", ".scratch-old/x-0.parquet", "marts/.x.parquet.1.part", "reports/2021-06/.r1.1.part/manifest.json"];
+    let living = [".scratch-living/lock", "notes.part", "marts/x.part", "reports/2021-06/other.txt"];
+    dead.iter().chain(&living).for_each(|f| drop(k.folder.write(&format!("data/{f}"), "")));
+    let session = std::fs::File::open(k.data().join(".scratch-living/lock")).expect("it was written");
+    session.lock().expect("no one holds it");
+    k.ok(["build"]);
+    k.ok(["report", "--period", "2021-06"]);
+    let there = |f: &&str| k.data().join(f).exists();
+    assert_eq!(dead.iter().copied().filter(there).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(living.iter().copied().filter(there).collect::<Vec<_>>(), living);
+    let folders = std::fs::read_dir(k.data()).expect("the data root").flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+    let scratch: Vec<_> = folders.filter(|f| f.starts_with(".scratch-")).collect();
+    assert_eq!(scratch, [".scratch-living"], "a session leaves nothing, nor does what went before it");
+}
+
+#[test]
 fn an_instant_is_turned_into_a_pin_and_is_provisional_until_the_end_was_seen_a_minute_later() {
     let k = lake("as-of");
     k.ok(["topics", "create"]);
@@ -131,6 +175,16 @@ fn a_report_is_published_once_and_a_failed_check_publishes_nothing() {
     k.run(["report", "--period", "2021-06", "--queries", &dir]).exits(3).says("always_bad");
     assert!(k.run(["check", "--queries", &dir]).exits(3).stdout.contains("always_bad: Guards nothing"));
     assert!(!folder.join("r2").exists());
+    k.folder.write(
+        "queries/checks/always_bad.sql",
+        check.replace(
+            "1 AS bad -- a bad row",
+            "n.bad -- a bad row\nFROM (VALUES (1), (2), (3)) AS a (bad)\nCROSS JOIN (VALUES (1), (2), (3), (4), (5), (6), (7)) AS n (bad)",
+        ),
+    );
+    let shown = k.run(["check", "--queries", &dir, "--format", "csv"]).exits(3).stdout;
+    assert_eq!(shown.lines().count(), 1 + 1 + 20 + 1, "{shown}");
+    assert!(shown.ends_with("the first 20 of 21 rows\n"), "{shown}");
     k.folder.write("queries/checks/always_bad.sql", check.replace("1 AS bad -- a bad row", "1 AS bad -- a bad row\nFROM pin\nWHERE false"));
     assert!(k.ok(["report", "--period", "2021-06", "--queries", &dir]).contains("published ./data/reports/2021-06/r2"));
     for (file, bytes) in files.iter().zip(&first) {
@@ -138,6 +192,16 @@ fn a_report_is_published_once_and_a_failed_check_publishes_nothing() {
     }
     k.run(["report", "--period", "2021-13"]).exits(2).says("2021-06");
     k.run(["report", "--period", "2021-06", "--plan", "nowhere"]).exits(2).says("there is no plan nowhere");
+}
+
+#[test]
+fn a_topic_of_another_number_of_partitions_is_refused() {
+    let k = lake("partitions");
+    let topic = format!("{}.certification", kafka::prefix("partitions"));
+    kafka::broker().create_topic(&topic, 3, &kafka::TOPIC_SETTINGS);
+    let says = format!("topic {topic} has 3 partitions, must have 6");
+    k.run(["topics", "create"]).exits(1).says(&says);
+    k.run(["ingest", "--until-caught-up"]).exits(1).says(&says);
 }
 
 #[test]
@@ -149,10 +213,42 @@ fn an_allocation_that_does_not_add_up_sends_nothing() {
     k.run(["targets", "load", &bad.display().to_string()]).exits(3).says("the districts add up to 3001, the control row says 3000");
     let good = k.folder.write("good.csv", &table);
     // 12 districts with three years and a metric of the plan; the city's four sums and the metric that only it has.
-    assert_eq!(k.ok(["targets", "load", &good.display().to_string()]), "53 targets sent\n");
+    assert_eq!(k.ok(["targets", "load", &good.display().to_string()]), "53 targets sent, 0 withdrawn\n");
     k.ok(["targets", "load", &good.display().to_string()]);
     k.ok(["ingest", "--until-caught-up"]);
     assert_eq!(k.sql("SELECT sum(in_force), sum(duplicates), sum(conflicts) FROM ledger"), [["53", "53", "0"]]);
+}
+
+#[test]
+fn a_revised_allocation_replaces_the_old_one_without_a_conflict() {
+    let k = lake("revised");
+    k.ok(["topics", "create"]);
+    let table = std::fs::read_to_string(root().join("schemas/reference/allocation.csv")).expect("the allocation table");
+    let old = k.folder.write("old.csv", &table).display().to_string();
+    // 60 trainees of 2021 move from one district to the next, and the city's own metric is no longer given.
+    let revised = table.replacen("450,450,450", "450,390,450", 1).replacen("300,300,300", "300,360,300", 1).replace(",210,1500,", ",210,,");
+    let new = k.folder.write("new.csv", &revised).display().to_string();
+    let figures = || {
+        k.ok(["ingest", "--until-caught-up"]);
+        assert_eq!(k.sql("SELECT * FROM conflicts"), Vec::<Vec<String>>::new());
+        k.ok(["check"]);
+        let targets = "SELECT target FROM completion_by_district_year WHERE year = 2021 AND position <= 2 ORDER BY position";
+        let of_which = "SELECT metric, target FROM of_which_by_district_year \
+                        WHERE metric = 'elderly_caregivers' AND year IS NULL AND district_code IS NULL";
+        (k.sql(targets).concat().join(" "), k.sql(of_which).concat().join(" "))
+    };
+    k.ok(["targets", "load", &old]);
+    assert_eq!(figures(), ("450 300".into(), "elderly_caregivers 1500".into()));
+    assert_eq!(k.ok(["targets", "load", &new, "--revises", &old]), "52 targets sent, 1 withdrawn\n");
+    assert_eq!(figures(), ("390 360".into(), "elderly_caregivers ".into()));
+    // The same again changes nothing; and back to the old one, which is not its first statement again.
+    k.ok(["targets", "load", &new, "--revises", &old]);
+    k.ok(["targets", "load", &old, "--revises", &old, "--revises", &new]);
+    assert_eq!(figures(), ("450 300".into(), "elderly_caregivers 1500".into()));
+    // Without saying what it revises it is refused, row by row.
+    k.ok(["targets", "load", &new]);
+    k.ok(["ingest", "--until-caught-up"]);
+    assert_eq!(k.sql("SELECT DISTINCT kind FROM conflicts"), [["payload_differs"]]);
 }
 
 #[test]
@@ -195,19 +291,13 @@ fn a_model_that_cannot_run_is_told_with_file_and_line() {
         k.folder.write("queries/state/broken.sql", &text);
         k.run(["sql", "SELECT * FROM broken", "--queries", &dir]).exits(1).says(says);
     }
+    std::fs::remove_file(queries.join("state/broken.sql")).expect("it was written");
+    let targets = queries.join("state/target_set_in_force.sql");
+    let right = std::fs::read_to_string(&targets).expect("a model");
+    std::fs::write(&targets, right.replace("target_set.plan,", "1 AS plan,")).expect("a file of ours");
+    k.run(["report", "--period", "2021-06", "--queries", &dir]).exits(1).says("model target_set_in_force: column plan is no text");
+    std::fs::write(&targets, right).expect("a file of ours");
     k.folder.write("queries/state/broken.sql", format!("{head}SELECT * FROM round\n"));
     k.folder.write("queries/state/round.sql", format!("{head}SELECT * FROM broken\n"));
     k.run(["build", "--queries", &dir]).exits(1).says("models read each other in a circle");
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).expect("a folder can be made");
-    for entry in std::fs::read_dir(from).expect("a folder can be read").flatten() {
-        let (path, place) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &place);
-        } else {
-            std::fs::copy(&path, &place).expect("a file can be copied");
-        }
-    }
 }

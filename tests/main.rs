@@ -11,6 +11,7 @@
 
 mod support;
 
+mod clauses; // docs/clauses.md: each clause of the notice has its models and its cases
 mod cli; // the command line as one golden file
 mod contract; // what is accepted and what refused, and why
 mod dictionary; // docs/events.md is what the schemas say

@@ -12,6 +12,10 @@
 //! - `{"raw":…,"topic":"training","key":"…"}`: any message. A string is its bytes (`"hex":true`: written as hex digits; `"repeat":n`: so
 //!   often), an object is sent as JSON, null is a message without a value; without `key` it has none.
 //! - `{"note":"…"}`: for the reader.
+//! - `{"period":"2021-06"}`: the report tables are of this month or year.
+//!
+//! A case about a setting has the file that says otherwise, below a folder `schemas/` or `queries/` of its own: it stands in for the
+//! file of the same path.
 //!
 //! The first line of a `<table>.csv` is a select list: columns of the mart or model, or sums over it. Its rows stand in the order of its
 //! columns, empty ones last. `KANGYANG_TEST_CASE=word` runs the cases with that word in their names. `KANGYANG_TEST_UPDATE=1` writes the
@@ -59,6 +63,10 @@ struct Case {
     name: String,
     messages: Vec<Message>,
     tables: Vec<PathBuf>,
+    /// Of the report tables.
+    period: Option<String>,
+    /// Whose files stand in for the program's own.
+    folder: PathBuf,
 }
 
 /// What goes to Kafka.
@@ -74,23 +82,25 @@ impl Case {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let given = folder.join("given.ndjson");
         let text = fs::read_to_string(&given).unwrap_or_else(|e| panic!("{}: {e}", given.display()));
+        let period = text.lines().find_map(period);
         let read = |(n, line): (usize, &str)| Message::read(n + 1, line).map_err(|why| format!("{}:{}: {why}", given.display(), n + 1));
         let messages: Result<Vec<_>, _> = text.lines().enumerate().map(read).collect();
         let messages = messages.unwrap_or_else(|why| panic!("{why}")).into_iter().flatten().collect();
         let mut tables: Vec<_> = fs::read_dir(&folder).expect("a case can be listed").flatten().map(|e| e.path()).collect();
-        tables.retain(|f| *f != given);
+        tables.retain(|f| *f != given && !(f.is_dir() && TREES.contains(&stem(f).as_str())));
         tables.sort();
         assert!(!tables.is_empty(), "{} says nothing of what is true then", folder.display());
         let odd = tables.iter().find(|f| f.extension().is_none_or(|e| e != "csv"));
         assert!(odd.is_none(), "{odd:?} is neither given.ndjson nor a table's csv");
-        Case { name, messages, tables }
+        Case { name, messages, tables, period, folder }
     }
 
     /// What does not hold, to be read by people.
     fn run(&self) -> Vec<String> {
         let broker = kafka::broker();
         let prefix = kafka::prefix(&format!("rules.{}", self.name));
-        let k = Kangyang::on(broker, "rules", &prefix);
+        let mut k = Kangyang::on(broker, "rules", &prefix);
+        self.stand_in(&mut k);
         broker.create_topics(&prefix);
         let producer = broker.producer();
         for m in &self.messages {
@@ -105,9 +115,71 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Gives the program folders of its own where the case says otherwise than these: what it says, above all the rest.
+    fn stand_in(&self, k: &mut Kangyang) {
+        for (tree, setting) in TREES.into_iter().zip(["KANGYANG_SCHEMAS", "KANGYANG_QUERIES"]) {
+            let own = self.folder.join(tree);
+            let span = self.period.as_ref().filter(|_| tree == "queries");
+            if !own.exists() && span.is_none() {
+                continue;
+            }
+            let copy = k.folder.path().join(tree);
+            copied(&root().join(tree), &copy);
+            if let Some(period) = span {
+                let file = copy.join("reports/report_span.sql");
+                let text = fs::read_to_string(&file).expect("there is a model of the report's days");
+                assert!(text.contains("FROM report_period\n"), "the report's days are told by its period");
+                fs::write(&file, text.replace("FROM report_period\n", &format!("FROM ({}) AS report_period\n", of_period(period))))
+                    .expect("a copy can be written");
+            }
+            copied(&own, &copy);
+            k.set(setting, &copy.display().to_string());
+        }
+    }
+}
+
+/// The folders of the program that a case may say otherwise than.
+const TREES: [&str; 2] = ["schemas", "queries"];
+
+/// Copies what is below a folder, if it exists, over what is below another.
+fn copied(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+        let place = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copied(&entry.path(), &place),
+            false => {
+                fs::create_dir_all(to).expect("a folder can be made");
+                fs::copy(entry.path(), place).expect("a file can be copied");
+            }
+        }
+    }
+}
+
+/// The period that a line of `given.ndjson` names, if it does.
+fn period(line: &str) -> Option<String> {
+    serde_json::from_str::<Json>(line).ok()?.get("period")?.as_str().map(str::to_owned)
+}
+
+/// The row that the program has for a report of this period.
+fn of_period(period: &str) -> String {
+    let (year, month) = period.split_once('-').unwrap_or((period, "12"));
+    let first = period.split_once('-').map_or("01", |(_, m)| m);
+    format!(
+        "SELECT plan, '{period}' AS period, CAST({year} AS BIGINT) AS year, CAST({month} AS BIGINT) AS month, \
+         CAST('{year}-{first}-01' AS DATE) AS first_day, \
+         CAST(CAST('{year}-{month}-01' AS DATE) + INTERVAL '1' MONTH - INTERVAL '1' DAY AS DATE) AS last_day \
+         FROM (SELECT DISTINCT plan FROM plan_years)"
+    )
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// Compares a table with what the program answers.
 fn holds(k: &Kangyang, file: &Path) -> Result<(), String> {
-    let table = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let table = stem(file);
     let expected = fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     let select = expected.lines().next().unwrap_or_default();
     let order: Vec<_> = (1..=select.split(',').count()).map(|n| n.to_string()).collect();
@@ -132,8 +204,8 @@ impl Message {
     fn read(number: usize, line: &str) -> Result<Option<Message>, String> {
         let told: Json = serde_json::from_str(line).map_err(|e| e.to_string())?;
         let has = |field: &str| told.get(field).is_some();
-        if has("note") {
-            return only(&told, &["note"]).map(|()| None);
+        if has("note") || has("period") {
+            return only(&told, &["note", "period"]).map(|()| None);
         }
         if has("raw") {
             return Message::raw(&told).map(Some);

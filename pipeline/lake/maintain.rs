@@ -2,15 +2,13 @@
 //!
 //! Our own compaction, never the crate's: two of its OPTIMIZE from one snapshot double the rows. Ours swaps files in one commit that
 //! lands only if nobody committed since the snapshot on which every input was seen live.
-use super::scan::{Bounds, Files, bounds};
+use super::scan::{Bounds, bounds};
 use super::table::{LiveFile, Outcome, Table, Tries};
 use super::write::{CREATED_BY, add, properties, store};
-use super::{Lake, Partition};
+use super::{Lake, Partition, blocking};
 use crate::error::{Context, Error, Result};
-use arrow::array::AsArray;
-use arrow::datatypes::{Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{Schema, SchemaRef};
 use bytes::Bytes;
-use datafusion::prelude::SessionContext;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
@@ -83,8 +81,7 @@ async fn merge(table: &mut Table, group: Vec<(LiveFile, Bounds)>) -> Result<bool
         inputs.push(read.bytes().await.context(|| format!("file {} can't be read", file.add.path))?);
     }
     let rows: usize = group.iter().map(|(_, b)| b.rows).sum();
-    let bytes =
-        tokio::task::spawn_blocking(move || rewrite(&inputs, rows)).await.map_err(|e| Error::new("compaction ended badly").detail(e))??;
+    let bytes = blocking(move || rewrite(&inputs, rows)).await?;
     let Some((_, first)) = group.first() else { return Ok(false) };
     let path = format!("{}/{}/{:020}-{}.parquet", first.partition.0, first.partition.1, first.low, uuid::Uuid::new_v4());
     let added = add(path.clone(), bytes.len() as i64, merged_statistics(&group)?, false);
@@ -188,40 +185,4 @@ fn merged_statistics(group: &[(LiveFile, Bounds)]) -> Result<String> {
         }
     }
     Ok(serde_json::json!({ "numRecords": rows, "minValues": low, "maxValues": high, "nullCount": nulls }).to_string())
-}
-
-/// Of each partition the lake's last event: its offset and append time in milliseconds UTC.
-pub async fn last_messages(events: &Table, schema: &SchemaRef, positions: &[(Partition, i64)]) -> Result<HashMap<Partition, (i64, i64)>> {
-    let failed = || "the lake's last messages can't be read".to_owned();
-    let mut high: HashMap<Partition, i64> = HashMap::new();
-    for file in events.files()? {
-        let b = bounds(&file)?;
-        if positions.iter().any(|(p, _)| *p == b.partition) {
-            let h = high.entry(b.partition).or_insert(b.high);
-            *h = b.high.max(*h);
-        }
-    }
-    if high.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let session = SessionContext::new();
-    session.register_table("events", Arc::new(Files::of_table(events, schema.clone(), None)?)).context(failed)?;
-    let one = |(p, o): (&Partition, &i64)| format!("(kafka_topic = '{}' AND kafka_partition = {} AND kafka_offset = {o})", p.0, p.1);
-    let any = high.iter().map(one).collect::<Vec<_>>().join(" OR ");
-    let frame = session
-        .sql(&format!("SELECT kafka_topic, kafka_partition, kafka_offset, recorded_at FROM events WHERE {any}"))
-        .await
-        .context(failed)?;
-    let mut found = HashMap::new();
-    for batch in frame.collect().await.context(failed)? {
-        let (topic, partition) = (
-            arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).context(failed)?,
-            batch.column(1).as_primitive::<arrow::datatypes::Int32Type>(),
-        );
-        let (offset, at) = (batch.column(2).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<TimestampMicrosecondType>());
-        for i in 0..batch.num_rows() {
-            found.insert((topic.as_string::<i32>().value(i).to_owned(), partition.value(i)), (offset.value(i), at.value(i) / 1000));
-        }
-    }
-    Ok(found)
 }

@@ -4,6 +4,7 @@
 //! live in the commits of `events` themselves, as Delta application transactions `topic/partition`; there is no other checkpoint.
 pub mod ingest;
 pub mod maintain;
+pub mod recall;
 pub mod scan;
 pub mod table;
 pub mod write;
@@ -75,9 +76,14 @@ impl Lake {
 
     /// Opens the lake to read it. Error: there is none.
     pub async fn open(root: &Path) -> Result<Lake> {
-        let missing = |e: Error| e.hint(format!("no lake below {}? fill one with: kangyang ingest", root.display()));
-        let events = Table::open(url(root, "events")?).await.map_err(missing)?;
-        let rejects = Table::open(url(root, "rejects")?).await.map_err(missing)?;
+        let hint = "fill one with: kangyang ingest, or see one with: kangyang demo";
+        if let Some(missing) = ["events", "rejects"].iter().find(|t| !root.join(t).join("_delta_log").is_dir()) {
+            return Err(Error::new(format!("there is no lake below {}", root.display()))
+                .detail(format!("{missing}/ is missing"))
+                .hint(hint));
+        }
+        let events = Table::open(url(root, "events")?).await?;
+        let rejects = Table::open(url(root, "rejects")?).await?;
         let prefix = events.setting(PREFIX).unwrap_or_default();
         Ok(Lake { events, rejects, prefix })
     }
@@ -100,6 +106,11 @@ impl Lake {
         }
         Ok(all)
     }
+}
+
+/// Runs what would hold up the runtime's threads on one that may wait.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Error::new("work on the lake's files ended badly").detail(e))?
 }
 
 /// The application id whose version is a partition's position.

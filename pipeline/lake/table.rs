@@ -1,5 +1,7 @@
 //! One Delta table and the one way to commit to it: files and positions together, from the very snapshot whose positions were checked.
-use crate::durable::sync;
+use super::blocking;
+use super::write::bounded;
+use crate::durable::{sync, sync_below};
 use crate::error::{Context, Error, Result};
 use arrow::datatypes::Schema;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -8,6 +10,7 @@ use deltalake::kernel::{Action, Add, Remove, StructType, Transaction};
 use deltalake::protocol::{DeltaOperation, OutputMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::ObjectStore;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,7 +72,7 @@ impl Table {
         let name = url.to_string();
         if let Some(dir) = local(&url) {
             std::fs::create_dir_all(&dir).context(|| format!("folder {} can't be made", dir.display()))?;
-            mend(&dir.join("_delta_log"))?;
+            mend(&dir.join(LOG))?;
         }
         let struct_type: StructType = schema.try_into_kernel().context(|| format!("table {name}: its columns don't suit Delta"))?;
         let table = DeltaTable::try_from_url(url.clone()).await.context(|| format!("table {name} can't be opened"))?;
@@ -79,6 +82,9 @@ impl Table {
                 ("delta.checkpointInterval".to_owned(), Some("50".to_owned())),
                 ("delta.enableExpiredLogCleanup".to_owned(), Some("false".to_owned())),
             ];
+            // Readers parse the bounds of these alone; by default it would be the first 32 columns, most of which have none.
+            let bounded: Vec<&str> = schema.fields().iter().filter(|f| bounded(f)).map(|f| f.name().as_str()).collect();
+            configuration.push(("delta.dataSkippingStatsColumns".to_owned(), Some(bounded.join(","))));
             configuration.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned()))));
             let made = table
                 .create()
@@ -95,12 +101,19 @@ impl Table {
         }
         let mut table = Table::open(url).await?;
         let have = table.inner.snapshot().context(|| format!("table {name} can't be read"))?.schema();
+        let other = struct_type.fields().find(|f| have.field(f.name()).is_some_and(|h| h.data_type() != f.data_type()));
+        if let Some(f) = other {
+            let is = have.field(f.name()).map(|h| h.data_type().to_string()).unwrap_or_default();
+            let hint = "a field's type never changes: give the new meaning a new name, in a new version of the event type";
+            return Err(Error::new(format!("table {name}: column {} is {is}, the schemas say {}", f.name(), f.data_type())).hint(hint));
+        }
         let missing: Vec<_> = struct_type.fields().filter(|f| have.field(f.name()).is_none()).cloned().collect();
         if !missing.is_empty() {
             let inner = table.inner.clone();
             let changed = inner.add_columns().with_fields(missing).await.context(|| format!("table {name}: columns can't be added"))?;
             table.inner = changed;
         }
+        table.sync_log(table.version(), false).await?;
         Ok(table)
     }
 
@@ -183,6 +196,21 @@ impl Table {
         self.commit(actions, properties, DeltaOperation::Optimize { predicate: None, target_size: 1 << 28 }, &[]).await
     }
 
+    /// Makes a version last: its commit, and the checkpoint where it made one.
+    async fn sync_log(&self, version: u64, checkpoint: bool) -> Result<()> {
+        let Some(dir) = self.dir() else { return Ok(()) };
+        blocking(move || {
+            let log = dir.join(LOG);
+            sync_below(dir.parent().unwrap_or(&dir), &log.join(format!("{version:020}.json")))?;
+            if checkpoint {
+                checkpoints(&log).iter().max().map_or(Ok(()), |last| sync(last))?;
+                sync(&log.join(LAST_CHECKPOINT))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn commit(
         &mut self,
         actions: Vec<Action>,
@@ -196,9 +224,7 @@ impl Table {
         match done {
             Ok(c) => {
                 let version = c.version();
-                if let Some(dir) = self.dir() {
-                    sync(&dir.join("_delta_log").join(format!("{version:020}.json")))?;
-                }
+                self.sync_log(version, c.metrics.new_checkpoint_created).await?;
                 if c.metrics.new_checkpoint_created {
                     // Commit latency grows with the log behind a snapshot; one opened anew begins at the checkpoint.
                     self.inner = deltalake::open_table(self.url.clone()).await.context(|| format!("table {} can't be opened", self.url))?;
@@ -231,22 +257,51 @@ pub fn local(url: &Url) -> Option<PathBuf> {
     (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten()
 }
 
-/// Takes away a last commit that a loss of power left torn. Nothing rests on it: its messages are read again from the position before it.
+const LOG: &str = "_delta_log";
+const LAST_CHECKPOINT: &str = "_last_checkpoint";
+
+/// Sets aside what a loss of power left torn: the last commit (its messages are read again from the position before it), the last
+/// checkpoint (the commits that it sums up are all kept).
 fn mend(log: &Path) -> Result<()> {
-    let Ok(list) = std::fs::read_dir(log) else { return Ok(()) };
-    let commits = list
-        .filter_map(|e| Some(e.ok()?.path()))
-        .filter(|p| p.extension().is_some_and(|x| x == "json") && p.file_stem().is_some_and(|s| s.len() == 20));
-    let Some(last) = commits.max() else { return Ok(()) };
-    let text = std::fs::read(&last).context(|| format!("file {} can't be read", last.display()))?;
-    let whole = text.ends_with(b"}") || text.ends_with(b"}\n");
-    let sound =
-        whole && text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).all(|l| serde_json::from_slice::<serde::de::IgnoredAny>(l).is_ok());
-    if !sound {
-        let aside = last.with_extension("json.torn");
-        let what = "the lake's last commit is torn, as after a loss of power: it is set aside and its messages are read again";
-        tracing::warn!(file = %last.display(), "{what}");
-        std::fs::rename(&last, &aside).context(|| format!("file {} can't be renamed", last.display()))?;
+    if let Some(last) = files(log, |n| n.len() == 25 && n.ends_with(".json")).into_iter().max() {
+        let text = std::fs::read(&last).context(|| format!("file {} can't be read", last.display()))?;
+        let mut lines = text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).peekable();
+        let sound = lines.peek().is_some() && lines.all(|l| serde_json::from_slice::<serde::de::IgnoredAny>(l).is_ok());
+        if !sound {
+            set_aside(&last)?;
+        }
+    }
+    if let Some(last) = checkpoints(log).into_iter().max() {
+        let file = std::fs::File::open(&last).context(|| format!("file {} can't be read", last.display()))?;
+        if ParquetRecordBatchReaderBuilder::try_new(file).is_err() {
+            set_aside(&last)?;
+            set_aside(&log.join(LAST_CHECKPOINT))?;
+        }
+    }
+    let pointer = log.join(LAST_CHECKPOINT);
+    if std::fs::read(&pointer).is_ok_and(|text| serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err()) {
+        set_aside(&pointer)?;
     }
     Ok(())
+}
+
+fn set_aside(file: &Path) -> Result<()> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".torn");
+    let what = "a file of the lake's log is torn, as after a loss of power: it is set aside, what it held is made again";
+    tracing::warn!(file = %file.display(), "{what}");
+    match std::fs::rename(file, file.with_file_name(name)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done.context(|| format!("file {} can't be renamed", file.display())),
+    }
+}
+
+fn checkpoints(log: &Path) -> Vec<PathBuf> {
+    files(log, |n| n.contains(".checkpoint.") && n.ends_with(".parquet"))
+}
+
+fn files(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let Ok(list) = std::fs::read_dir(dir) else { return vec![] };
+    let paths = list.filter_map(|e| Some(e.ok()?.path()));
+    paths.filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(&wanted)).collect()
 }

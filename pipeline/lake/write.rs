@@ -2,12 +2,13 @@
 //!
 //! A file holds one partition. Each of its row groups holds one event type, so that a query on completions reads completions alone, and
 //! the file has the columns of its types alone: what is absent costs nothing.
+use super::blocking;
 use super::table::{Table, now_ms};
-use crate::durable::sync;
-use crate::error::{Context, Error, Result};
+use crate::durable::sync_below;
+use crate::error::{Context, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
 use arrow::compute::{max, max_string, min, min_string};
-use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use bytes::Bytes;
 use deltalake::kernel::Add;
 use object_store::ObjectStoreExt;
@@ -80,12 +81,8 @@ pub fn union(whole: &SchemaRef, batches: &[RecordBatch]) -> SchemaRef {
 pub async fn put(table: &Table, topic: &str, partition: i32, start: i64, schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<Add> {
     let schema = union(schema, &batches);
     let stats = statistics(&batches)?;
-    let encoded = {
-        let schema = schema.clone();
-        tokio::task::spawn_blocking(move || encode(&schema, &batches))
-            .await
-            .map_err(|e| Error::new("Parquet file can't be written").detail(e))??
-    };
+    // On the worker's own thread, for some 20 ms a file: a pool's threads take turns, and each would keep the memory of its largest file.
+    let encoded = encode(&schema, &batches)?;
     let path = format!("{topic}/{partition}/{start:020}-{}.parquet", uuid::Uuid::new_v4());
     let size = encoded.len() as i64;
     store(table, &path, encoded).await?;
@@ -95,10 +92,9 @@ pub async fn put(table: &Table, topic: &str, partition: i32, start: i64, schema:
 /// Writes a file whole and makes it last.
 pub async fn store(table: &Table, path: &str, bytes: Bytes) -> Result<()> {
     table.store().put(&Path::from(path), bytes.into()).await.context(|| format!("file {path} can't be written"))?;
-    match table.dir() {
-        Some(dir) => sync(&dir.join(path)),
-        None => Ok(()),
-    }
+    let Some(dir) = table.dir() else { return Ok(()) };
+    let file = dir.join(path);
+    blocking(move || sync_below(&dir, &file)).await
 }
 
 /// The line that adds a file. `change` is false where its rows were in the table before.
@@ -121,15 +117,18 @@ pub fn add(path: String, size: i64, stats: String, change: bool) -> Add {
 /// Columns whose smallest and greatest value the table's log holds, beside every date: they prune.
 const BOUNDED: [&str; 6] = ["kafka_topic", "kafka_partition", "kafka_offset", "end_offset", "recorded_at", "type"];
 
+/// Whether the table's log holds a column's bounds.
+pub fn bounded(field: &Field) -> bool {
+    BOUNDED.contains(&field.name().as_str()) || field.data_type() == &DataType::Date32
+}
+
 /// A file's statistics as Delta writes them. `numRecords` answers `count(*)`, the bounds prune.
 pub fn statistics(batches: &[RecordBatch]) -> Result<String> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let (mut low, mut high, mut nulls) = (Map::new(), Map::new(), Map::new());
     let mut names: Vec<(String, DataType)> = vec![];
     for field in batches.iter().flat_map(|b| b.schema_ref().fields().iter().cloned().collect::<Vec<_>>()) {
-        if (BOUNDED.contains(&field.name().as_str()) || field.data_type() == &DataType::Date32)
-            && !names.iter().any(|(n, _)| n == field.name())
-        {
+        if bounded(&field) && !names.iter().any(|(n, _)| n == field.name()) {
             names.push((field.name().clone(), field.data_type().clone()));
         }
     }

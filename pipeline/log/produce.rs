@@ -1,14 +1,15 @@
 //! Sends events: idempotent, keyed by subject, partitioned as Java does it, so that a subject's events stay in one partition, in order.
-use super::Log;
+use super::{Log, Told};
 use crate::contract::{Contract, Decoder, Topic};
 use crate::error::{Context, Error, Result};
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,10 +19,18 @@ use std::time::Duration;
 struct Deliveries {
     done: AtomicU64,
     failed: AtomicU64,
-    first_failure: Mutex<Option<String>>,
+    first_failure: Mutex<Option<KafkaError>>,
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    fn error(&self, e: KafkaError, reason: &str) {
+        Told.error(e, reason);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, kind: &str, message: &str) {
+        Told.log(level, kind, message);
+    }
+}
 
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
@@ -34,7 +43,7 @@ impl ProducerContext for Deliveries {
             Err((e, _)) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
                 if let Ok(mut first) = self.first_failure.lock() {
-                    first.get_or_insert_with(|| e.to_string());
+                    first.get_or_insert_with(|| e.clone());
                 }
             }
         }
@@ -44,6 +53,7 @@ impl ProducerContext for Deliveries {
 /// A producer; `finish` tells what was delivered.
 pub struct Producer {
     client: BaseProducer<Deliveries>,
+    log: Log,
     topics: [String; 3],
     sent: u64,
 }
@@ -56,7 +66,7 @@ impl Producer {
         let fixed = [("enable.idempotence", "true"), ("partitioner", "murmur2_random")];
         let client =
             log.client(&ours, &fixed).create_with_context(Deliveries::default()).context(|| "Kafka producer can't be made".into())?;
-        Ok(Producer { client, topics: Topic::ALL.map(|t| log.topic(t)), sent: 0 })
+        Ok(Producer { client, log: log.clone(), topics: Topic::ALL.map(|t| log.topic(t)), sent: 0 })
     }
 
     /// Queues one event, waiting while the queue is full. `time` (milliseconds UTC) is the embedded broker's; a real one stamps itself.
@@ -91,9 +101,12 @@ impl Producer {
         let context = self.client.context();
         let (done, failed) = (context.done.load(Ordering::Relaxed), context.failed.load(Ordering::Relaxed));
         if failed > 0 || done != self.sent {
-            let why = context.first_failure.lock().ok().and_then(|f| f.clone()).unwrap_or_else(|| "no answer from the broker".into());
+            let what = format!("{} of {} events were not delivered", self.sent - done, self.sent);
+            let timed_out = KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut);
+            let why = context.first_failure.lock().ok().and_then(|f| f.clone()).unwrap_or(timed_out);
             let hint = "later events of a subject may have arrived before these: send the same file again, then look at the conflicts";
-            return Err(Error::new(format!("{} of {} events were not delivered", self.sent - done, self.sent)).detail(why).hint(hint));
+            let error = self.log.failed(what, &why);
+            return Err(if done > 0 { error.hint(hint) } else { error });
         }
         Ok(done)
     }
@@ -177,7 +190,7 @@ fn each_event(
             Ok(e) => take(e.topic, e.subject, event)?,
             Err(reject) => {
                 counts.refused += 1;
-                eprintln!("{name}:{number}: {reject}");
+                let _ = writeln!(std::io::stderr(), "{name}:{number}: {reject}");
             }
         }
     }

@@ -115,12 +115,13 @@ impl Dag {
         self.models.values().filter(|m| m.layer == layer).map(|m| m.name.clone()).collect()
     }
 
-    /// The models that the targets need, themselves included, in order.
-    pub fn needed(&self, targets: &[String]) -> Vec<String> {
+    /// The models that the targets need, themselves included, in order; without those that are `ready`, and what only these need.
+    pub fn needed(&self, targets: &[String], ready: &BTreeSet<String>) -> Vec<String> {
         let mut need = BTreeSet::new();
         let mut open: Vec<&str> = targets.iter().map(String::as_str).collect();
         while let Some(name) = open.pop() {
             if let Some(m) = self.models.get(name)
+                && !ready.contains(name)
                 && need.insert(name)
             {
                 open.extend(m.reads.iter().map(String::as_str));

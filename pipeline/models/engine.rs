@@ -2,6 +2,7 @@
 use super::dag::{Dag, Layer, Model, tables};
 use super::pin::Pinned;
 use crate::contract::Contract;
+use crate::durable::lock;
 use crate::error::{Context, Error, Result};
 use crate::lake::scan::Files;
 use crate::lake::write::CREATED_BY;
@@ -24,6 +25,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -105,17 +107,90 @@ pub struct Engine {
     ready: BTreeSet<String>,
     hold_limit: u64,
     held_bytes: Arc<AtomicU64>,
+    held: BTreeMap<String, Held>,
     scratch: Scratch,
 }
 
-/// A folder for what does not fit in memory; it goes with the session.
-struct Scratch(PathBuf);
+/// What a held table takes: bytes of memory, files of the scratch folder.
+#[derive(Default)]
+struct Held {
+    bytes: u64,
+    files: Vec<PathBuf>,
+}
+
+/// A folder for what does not fit in memory; it goes with the session, or with the next one if the process crashed.
+struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    fn new(root: &Path) -> Result<Scratch> {
+        // One process at a time, so that none takes a folder for a dead one's that is just being made.
+        let _gate = lock(&root.join(".scratch.lock"))?;
+        for entry in std::fs::read_dir(root).context(|| format!("folder {} can't be read", root.display()))?.flatten() {
+            let path = entry.path();
+            let dead = || File::open(path.join("lock")).map_or(true, |f| f.try_lock().is_ok());
+            if entry.file_name().to_string_lossy().starts_with(".scratch-") && dead() {
+                tracing::info!("removing {}, which a crash left", path.display());
+                let _ = std::fs::remove_dir_all(&path);
+            }
+        }
+        let path = root.join(format!(".scratch-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path).context(|| format!("folder {} can't be made", path.display()))?;
+        Ok(Scratch { _lock: lock(&path.join("lock"))?, path })
+    }
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
+
+/// The rows of a model or a query as they come, in the plain types.
+pub struct Rows {
+    /// The columns.
+    pub schema: SchemaRef,
+    stream: SendableRecordBatchStream,
+    failed: String,
+}
+
+impl Rows {
+    fn new(stream: SendableRecordBatchStream, failed: String) -> Rows {
+        Rows { schema: plain_schema(&stream.schema()), stream, failed }
+    }
+
+    /// The next ones; `None` after the last. Error: the model or query fails.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        match self.stream.next().await {
+            None => Ok(None),
+            Some(Err(e)) => Err(Error::new(&self.failed).detail(brief(&e))),
+            Some(Ok(batch)) => plain(&self.schema, &batch).map(Some),
+        }
+    }
+
+    async fn all(mut self) -> Result<Answer> {
+        let mut batches = vec![];
+        while let Some(batch) = self.next().await? {
+            batches.push(batch);
+        }
+        Ok(Answer { schema: self.schema, batches })
+    }
+}
+
+/// A check that found bad rows.
+pub struct Finding {
+    /// The check.
+    pub model: Model,
+    /// How many it found.
+    pub rows: usize,
+    /// The first of them.
+    pub first: Answer,
+}
+
+/// The most bad rows of a check that are kept.
+const FIRST: usize = 20;
 
 /// A model's whole answer.
 #[derive(Clone, Debug)]
@@ -141,9 +216,8 @@ impl Answer {
 impl Engine {
     /// Opens the session. Errors: a model that can't be read, a lake that can't.
     pub async fn open(o: &Opening<'_>) -> Result<Engine> {
-        let scratch = Scratch(o.scratch.join(format!(".scratch-{}", uuid::Uuid::new_v4())));
-        std::fs::create_dir_all(&scratch.0).context(|| format!("folder {} can't be made", scratch.0.display()))?;
-        let session = session(o.memory, &scratch.0)?;
+        let scratch = Scratch::new(o.scratch)?;
+        let session = session(o.memory, &scratch.path)?;
         let failed = || "query session can't be opened".to_owned();
         let mut base: BTreeMap<String, RecordBatch> = o.contract.reference().clone();
         base.insert("pin".into(), o.pinned.pin.batch()?);
@@ -169,7 +243,20 @@ impl Engine {
             names.insert(kind.name.clone());
         }
         let dag = Dag::read(o.queries, &names)?;
-        Ok(Engine { session, dag, ready: BTreeSet::new(), hold_limit: o.memory / 4, held_bytes: Arc::default(), scratch })
+        Ok(Engine {
+            session,
+            dag,
+            ready: BTreeSet::new(),
+            hold_limit: o.memory / 4,
+            held_bytes: Arc::default(),
+            held: BTreeMap::new(),
+            scratch,
+        })
+    }
+
+    /// The session's folder on disk: what is in it goes with the session.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch.path
     }
 
     /// Sets the span that the models of `reports/` are about.
@@ -185,12 +272,14 @@ impl Engine {
     /// The plans that have targets, bytewise.
     pub async fn plans(&mut self) -> Result<Vec<String>> {
         let batch = self.query("SELECT DISTINCT plan FROM target_set_in_force ORDER BY plan").await?.batch()?;
-        Ok(batch.columns().first().map(|c| c.as_string::<i32>().iter().flatten().map(str::to_owned).collect()).unwrap_or_default())
+        let plans = batch.columns().first().and_then(|c| c.as_string_opt::<i32>());
+        let plans = plans.ok_or_else(|| Error::new("model target_set_in_force: column plan is no text"))?;
+        Ok(plans.iter().flatten().map(str::to_owned).collect())
     }
 
     /// Makes ready all that the targets read.
     pub async fn prepare(&mut self, targets: &[String]) -> Result<()> {
-        let needed = self.dag.needed(targets);
+        let needed = self.dag.needed(targets, &self.ready);
         for name in needed.iter().filter(|n| !targets.contains(n)) {
             self.provide_among(name, &needed).await?;
         }
@@ -206,20 +295,32 @@ impl Engine {
         self.provide(name, readers > 1).await
     }
 
-    /// Lets go of models that none of the steps ahead reads. What a view has taken in lives on with the view.
+    /// Lets go of models that none of the steps ahead reads, and of what they hold.
     pub fn release(&mut self, ahead: &[String]) {
-        let done: Vec<String> = self
-            .ready
-            .iter()
-            .filter(|r| !ahead.iter().any(|n| self.dag.models.get(n).is_some_and(|m| m.reads.contains(*r))))
-            .cloned()
-            .collect();
-        for name in done {
-            // Marts stay: they are files, and a report reads them.
-            if self.dag.models.get(&name).is_some_and(|m| m.layer == Layer::State) && self.session.deregister_table(name.as_str()).is_ok() {
-                self.ready.remove(&name);
+        let (mut read, mut open) = (BTreeSet::new(), ahead.to_vec());
+        while let Some(name) = open.pop() {
+            for r in self.dag.models.get(&name).iter().flat_map(|m| &m.reads) {
+                // A view reads what it is made of whenever it is read itself.
+                if read.insert(r.clone()) && self.is_state(r) && self.ready.contains(r) && !self.held.contains_key(r) {
+                    open.push(r.clone());
+                }
             }
         }
+        // Marts stay: they are files, and a report reads them.
+        let done: Vec<String> = self.ready.iter().filter(|r| !read.contains(*r) && self.is_state(r)).cloned().collect();
+        for name in done {
+            if self.session.deregister_table(name.as_str()).is_ok() {
+                self.ready.remove(&name);
+                let held = self.held.remove(&name).unwrap_or_default();
+                self.held_bytes.fetch_sub(held.bytes, Ordering::Relaxed);
+                // A file that stays goes with the folder.
+                held.files.iter().for_each(|f| drop(std::fs::remove_file(f)));
+            }
+        }
+    }
+
+    fn is_state(&self, name: &str) -> bool {
+        self.dag.models.get(name).is_some_and(|m| m.layer == Layer::State)
     }
 
     async fn provide(&mut self, name: &str, hold: bool) -> Result<()> {
@@ -243,7 +344,7 @@ impl Engine {
     }
 
     /// Runs a model and keeps its rows: in memory, or beyond the limit in files of the scratch folder.
-    async fn hold(&self, model: &Model, frame: DataFrame) -> Result<()> {
+    async fn hold(&mut self, model: &Model, frame: DataFrame) -> Result<()> {
         let failed = || format!("model {} can't be run", model.path);
         let streams = frame.execute_stream_partitioned().await.map_err(|e| Error::new(failed()).detail(brief(&e)))?;
         // Whether a column may be null differs between a plan and its batches: a held table promises nothing.
@@ -254,14 +355,17 @@ impl Engine {
             .into_iter()
             .enumerate()
             .map(|(i, stream)| {
-                let path = self.scratch.0.join(format!("{}-{i}.parquet", model.name));
+                let path = self.scratch.path.join(format!("{}-{i}.parquet", model.name));
                 tokio::spawn(keep(stream, schema.clone(), path, self.held_bytes.clone(), self.hold_limit))
             })
             .collect();
-        let (mut memory, mut files) = (vec![], vec![]);
+        let (mut memory, mut files, mut bytes) = (vec![], vec![], 0);
         for task in tasks {
             match task.await.context(failed)?.map_err(|e| Error::new(failed()).detail(e))? {
-                Kept::Memory(batches) => memory.push(batches),
+                Kept::Memory(batches, size) => {
+                    memory.push(batches);
+                    bytes += size;
+                }
                 Kept::File(path, rows) => files.push((path, rows)),
             }
         }
@@ -269,12 +373,14 @@ impl Engine {
             Arc::new(MemTable::try_new(schema, memory).context(failed)?)
         } else {
             for (i, batches) in memory.into_iter().enumerate().filter(|(_, b)| !b.is_empty()) {
-                let path = self.scratch.0.join(format!("{}-m{i}.parquet", model.name));
+                let path = self.scratch.path.join(format!("{}-m{i}.parquet", model.name));
                 let rows = spill(&path, &schema, batches)?;
                 files.push((path, rows));
             }
+            self.held_bytes.fetch_sub(std::mem::take(&mut bytes), Ordering::Relaxed);
             Arc::new(Files::of_files(&files, schema)?)
         };
+        self.held.insert(model.name.clone(), Held { bytes, files: files.into_iter().map(|(path, _)| path).collect() });
         self.session.register_table(model.name.as_str(), provider).context(failed)?;
         Ok(())
     }
@@ -287,42 +393,53 @@ impl Engine {
         Ok(())
     }
 
-    /// A model's rows as a stream, after `prepare`.
-    pub async fn stream(&self, name: &str) -> Result<SendableRecordBatchStream> {
+    /// A model's rows, after `prepare`.
+    pub async fn stream(&self, name: &str) -> Result<Rows> {
         let model = self.dag.get(name)?;
-        let frame = self.plan(model).await?;
-        frame.execute_stream().await.map_err(|e| Error::new(format!("model {} can't be run", model.path)).detail(brief(&e)))
+        let failed = format!("model {} can't be run", model.path);
+        let stream = self.plan(model).await?.execute_stream().await;
+        Ok(Rows::new(stream.map_err(|e| Error::new(&failed).detail(brief(&e)))?, failed))
     }
 
     /// A model's rows, after `prepare`: for what is small.
     pub async fn answer(&self, name: &str) -> Result<Answer> {
-        let stream = self.stream(name).await?;
-        collect(stream).await.map_err(|e| Error::new(format!("model {name} can't be run")).detail(e))
+        self.stream(name).await?.all().await
     }
 
     /// A query of a user: reads whatever it names, changes nothing.
-    pub async fn query(&mut self, sql: &str) -> Result<Answer> {
+    pub async fn rows(&mut self, sql: &str) -> Result<Rows> {
         let reads = tables(sql).map_err(|e| Error::new("query can't be read").detail(e))?;
         let models: Vec<String> = reads.iter().filter(|r| self.dag.models.contains_key(*r)).cloned().collect();
-        let needed = self.dag.needed(&models);
+        let needed = self.dag.needed(&models, &self.ready);
         for name in &needed {
             self.provide_among(name, &needed).await?;
         }
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let failed = |e: DataFusionError| Error::new("query can't be run").detail(brief(&e));
         let frame = self.session.sql_with_options(sql, options).await.map_err(failed)?;
-        collect(frame.execute_stream().await.map_err(failed)?).await.map_err(|e| Error::new("query can't be run").detail(e))
+        Ok(Rows::new(frame.execute_stream().await.map_err(failed)?, "query can't be run".into()))
+    }
+
+    /// A query's rows: for what is small.
+    pub async fn query(&mut self, sql: &str) -> Result<Answer> {
+        self.rows(sql).await?.all().await
     }
 
     /// Runs every check; returns those that found bad rows.
-    pub async fn checks(&mut self) -> Result<Vec<(Model, Answer)>> {
+    pub async fn checks(&mut self) -> Result<Vec<Finding>> {
         let names = self.dag.layer(Layer::Checks);
         self.prepare(&names).await?;
         let mut bad = vec![];
         for name in &names {
-            let answer = self.answer(name).await?;
-            if answer.rows() > 0 {
-                bad.push((self.dag.get(name)?.clone(), answer));
+            let mut stream = self.stream(name).await?;
+            let (mut rows, mut first) = (0, vec![]);
+            while let Some(batch) = stream.next().await? {
+                first.push(batch.slice(0, batch.num_rows().min(FIRST.saturating_sub(rows))));
+                first.retain(|b| b.num_rows() > 0);
+                rows += batch.num_rows();
+            }
+            if rows > 0 {
+                bad.push(Finding { model: self.dag.get(name)?.clone(), rows, first: Answer { schema: stream.schema, batches: first } });
             }
         }
         Ok(bad)
@@ -359,7 +476,8 @@ fn session(memory: u64, scratch: &Path) -> Result<SessionContext> {
 }
 
 enum Kept {
-    Memory(Vec<RecordBatch>),
+    /// Batches and their bytes, which are counted as held.
+    Memory(Vec<RecordBatch>, u64),
     File(PathBuf, usize),
 }
 
@@ -368,18 +486,18 @@ async fn keep(mut stream: SendableRecordBatchStream, schema: SchemaRef, path: Pa
         let batch = batch.map_err(|e| Error::new(brief(&e)))?;
         batch.with_schema(schema.clone()).context(|| "rows can't be held".into())
     };
-    let mut batches = vec![];
+    let (mut batches, mut bytes) = (vec![], 0);
     while let Some(batch) = stream.next().await {
         let batch = as_held(batch)?;
         let size = batch.get_array_memory_size() as u64;
         batches.push(batch);
+        bytes += size;
         if held.fetch_add(size, Ordering::Relaxed) + size > limit {
-            let given_back: u64 = batches.iter().map(|b| b.get_array_memory_size() as u64).sum();
             let mut file = SpillFile::create(&path, &schema)?;
             for batch in batches.drain(..) {
                 file.write(&batch)?;
             }
-            held.fetch_sub(given_back, Ordering::Relaxed);
+            held.fetch_sub(bytes, Ordering::Relaxed);
             while let Some(batch) = stream.next().await {
                 file.write(&as_held(batch)?)?;
             }
@@ -387,7 +505,7 @@ async fn keep(mut stream: SendableRecordBatchStream, schema: SchemaRef, path: Pa
             return Ok(Kept::File(path, rows));
         }
     }
-    Ok(Kept::Memory(batches))
+    Ok(Kept::Memory(batches, bytes))
 }
 
 fn spill(path: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<usize> {
@@ -397,14 +515,14 @@ fn spill(path: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<u
 }
 
 struct SpillFile {
-    writer: ArrowWriter<std::fs::File>,
+    writer: ArrowWriter<File>,
     rows: usize,
 }
 
 impl SpillFile {
     fn create(path: &Path, schema: &SchemaRef) -> Result<SpillFile> {
         let failed = || format!("file {} can't be written", path.display());
-        let file = std::fs::File::create(path).context(failed)?;
+        let file = File::create(path).context(failed)?;
         let properties = WriterProperties::builder().set_created_by(CREATED_BY.into()).set_compression(Compression::SNAPPY).build();
         Ok(SpillFile { writer: ArrowWriter::try_new(file, schema.clone(), Some(properties)).context(failed)?, rows: 0 })
     }
@@ -425,7 +543,7 @@ fn nullable(schema: &Schema) -> SchemaRef {
 }
 
 /// The types that every reader knows: no views, no dictionaries.
-pub fn plain_schema(schema: &Schema) -> SchemaRef {
+fn plain_schema(schema: &Schema) -> SchemaRef {
     let plain = |t: &DataType| match t {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
@@ -436,17 +554,46 @@ pub fn plain_schema(schema: &Schema) -> SchemaRef {
 }
 
 /// A batch in the plain types.
-pub fn plain(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+fn plain(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
     let columns = columns.collect::<Result<Vec<_>, _>>().context(|| "rows can't be written".into())?;
     RecordBatch::try_new(schema.clone(), columns).context(|| "rows can't be written".into())
 }
 
-async fn collect(mut stream: SendableRecordBatchStream) -> Result<Answer> {
-    let schema = plain_schema(&stream.schema());
-    let mut batches = vec![];
-    while let Some(batch) = stream.next().await {
-        batches.push(plain(&schema, &batch.map_err(|e| Error::new(brief(&e)))?)?);
+#[cfg(test)]
+mod tests {
+    use super::super::{Pin, marts};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_model_held_is_given_back_once_nothing_reads_it_any_more() -> Result<()> {
+        let model = |name: &str, sql: &str| (format!("{name}.sql"), format!("-- A model of this test.\n-- grain: a number\n{sql}\n"));
+        let files = BTreeMap::from([
+            model("state/numbers", "SELECT column1 AS n FROM (VALUES (1), (2), (3)) AS v"),
+            model("state/a_view", "SELECT n * 10 AS n FROM numbers"),
+            model("marts/b", "SELECT n FROM numbers"),
+            model("marts/c", "SELECT n FROM b"),
+            model("marts/d", "SELECT v.n FROM a_view AS v JOIN c ON c.n * 10 = v.n ORDER BY v.n"),
+        ]);
+        let (contract, queries) = (Contract::compile(&Tree::schemas(None)?)?, Tree { name: "test".into(), files });
+        let root = tempfile::tempdir().context(|| "folder".into())?;
+        let mut lake = Lake::create(root.path(), &contract, "test").await?;
+        let pinned = Pin::newest(&mut lake).await?;
+        let opening =
+            Opening { lake: &lake, contract: &contract, queries: &queries, pinned: &pinned, memory: 1 << 30, scratch: root.path() };
+        for limit in [0, 1 << 20] {
+            let mut engine = Engine::open(&opening).await?;
+            engine.hold_limit = limit;
+            let steps = engine.dag.needed(&engine.dag.layer(Layer::Marts), &BTreeSet::new());
+            engine.provide_among("numbers", &steps).await?;
+            let (bytes, files) = (engine.held_bytes.load(Ordering::Relaxed), engine.held.get("numbers").map_or(0, |h| h.files.len()));
+            assert!(if limit == 0 { files == 1 && bytes == 0 } else { files == 0 && bytes > 0 }, "{files} files, {bytes} bytes");
+            marts::build(&mut engine, &root.path().join("marts")).await?;
+            assert_eq!(engine.query("SELECT * FROM d").await?.rows(), 3, "the view was read after its own source's last reader");
+            assert_eq!(engine.held_bytes.load(Ordering::Relaxed), 0);
+            let left: Vec<_> = std::fs::read_dir(engine.scratch()).into_iter().flatten().flatten().map(|e| e.file_name()).collect();
+            assert!(!left.iter().any(|f| f.to_string_lossy().starts_with("numbers")), "{left:?}");
+        }
+        Ok(())
     }
-    Ok(Answer { schema, batches })
 }

@@ -1,18 +1,23 @@
-//! `build`: every mart as one plain Parquet file, replaced by rename, so that a reader finds the old one or the new one, whole.
+//! `build`: every mart as one plain Parquet file, replaced by rename, so that a reader finds the old one or the new one, whole; all of
+//! them at the end and under a lock, so that two builds never leave marts of two pins.
 use super::dag::Layer;
-use super::engine::{Engine, plain, plain_schema};
+use super::engine::Engine;
 use super::pin::Pinned;
-use crate::durable::{Aside, replace};
-use crate::error::{Context, Error, Result};
+use crate::durable::{Aside, lock, replace, sweep, sync};
+use crate::error::{Context, Result};
 use crate::lake::write::CREATED_BY;
+use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{Schema, SchemaRef};
-use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One mart as built.
 #[derive(Clone, Debug)]
@@ -21,6 +26,8 @@ pub struct Built {
     pub name: String,
     /// Its rows.
     pub rows: usize,
+    /// Its file, which the session reads and keeps: [`note`] puts the mart into its place.
+    file: PathBuf,
 }
 
 /// How every figure's Parquet file is written: the same rows give the same bytes.
@@ -31,19 +38,19 @@ pub fn writer_options() -> Result<ArrowWriterOptions> {
     Ok(ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true))
 }
 
-/// Runs every mart, in the order of the DAG, into `dir`.
+/// Runs every mart, in the order of the DAG. Their files are the session's until [`note`] puts them into `dir`.
 pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
     std::fs::create_dir_all(dir).context(|| format!("folder {} can't be made", dir.display()))?;
     let marts = engine.dag.layer(Layer::Marts);
-    let steps = engine.dag.needed(&marts);
+    let steps = engine.dag.needed(&marts, &BTreeSet::new());
     let mut built = vec![];
     for (at, name) in steps.iter().enumerate() {
         let begun = std::time::Instant::now();
         if marts.contains(name) {
-            let path = dir.join(format!("{name}.parquet"));
-            let (schema, rows) = write(engine, name, &path).await?;
-            engine.serve(name, &path, schema, rows)?;
-            built.push(Built { name: name.clone(), rows });
+            let file = engine.scratch().join(format!("{name}.parquet"));
+            let (schema, rows) = write(engine, name, &file).await?;
+            engine.serve(name, &file, schema, rows)?;
+            built.push(Built { name: name.clone(), rows, file });
         } else {
             engine.provide_among(name, &steps).await?;
         }
@@ -53,36 +60,79 @@ pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
     Ok(built)
 }
 
-/// Writes one mart beside its place and renames it there.
 async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, usize)> {
-    let failed = || format!("mart {} can't be written", path.display());
     let mut stream = engine.stream(name).await?;
-    let schema = plain_schema(&stream.schema());
-    let aside = Aside::beside(path);
-    let file = std::fs::File::create(aside.path()).context(failed)?;
-    let mut writer = ArrowWriter::try_new_with_options(file, schema.clone(), writer_options()?).context(failed)?;
+    let file = std::fs::File::create(path).context(|| format!("mart {} can't be written", path.display()))?;
+    let mut figures = Figures::new(file, stream.schema.clone())?;
     let mut rows = 0;
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|e| Error::new(format!("model {name} can't be run")).detail(e.strip_backtrace()))?;
+    while let Some(batch) = stream.next().await? {
         rows += batch.num_rows();
-        writer.write(&plain(&schema, &batch)?).context(failed)?;
+        figures.write(batch)?;
     }
-    writer.close().context(failed)?;
-    aside.into_place(path)?;
-    Ok((schema, rows))
+    figures.finish()?;
+    Ok((stream.schema, rows))
 }
 
 /// Rows as Parquet bytes, deterministic.
-pub fn parquet(schema: &Schema, batches: &[arrow::array::RecordBatch]) -> Result<Vec<u8>> {
-    let failed = || "Parquet file can't be written".to_owned();
-    let mut writer =
-        ArrowWriter::try_new_with_options(Vec::new(), std::sync::Arc::new(schema.clone()), writer_options()?).context(failed)?;
-    batches.iter().try_for_each(|b| writer.write(b)).context(failed)?;
-    writer.into_inner().context(failed)
+pub fn parquet(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>> {
+    let mut figures = Figures::new(Vec::new(), Arc::new(schema.clone()))?;
+    batches.iter().try_for_each(|b| figures.write(b.clone()))?;
+    figures.finish()
 }
 
-/// `marts/build.json`: which pin the marts are of, and when they were built.
+/// A writer of figures. Parquet's pages end where a batch handed over does: rows are handed over in batches of one size, so that
+/// neither memory nor threads decide the bytes.
+struct Figures<W: Write + Send> {
+    even: BatchCoalescer,
+    writer: ArrowWriter<W>,
+}
+
+/// Rows of a batch handed over: a whole number of them fills a row group.
+const STEP: usize = 32_768;
+
+fn unwritten() -> String {
+    "Parquet file can't be written".to_owned()
+}
+
+impl<W: Write + Send> Figures<W> {
+    fn new(out: W, schema: SchemaRef) -> Result<Figures<W>> {
+        let writer = ArrowWriter::try_new_with_options(out, schema.clone(), writer_options()?).context(unwritten)?;
+        Ok(Figures { even: BatchCoalescer::new(schema, STEP), writer })
+    }
+
+    fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        self.even.push_batch(batch).context(unwritten)?;
+        while let Some(batch) = self.even.next_completed_batch() {
+            self.writer.write(&batch).context(unwritten)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<W> {
+        self.even.finish_buffered_batch().context(unwritten)?;
+        if let Some(rest) = self.even.next_completed_batch() {
+            self.writer.write(&rest).context(unwritten)?;
+        }
+        self.writer.into_inner().context(unwritten)
+    }
+}
+
+/// Puts the marts into their places, and last `build.json`: which pin they are of, and when they were built. One at a time does so.
 pub fn note(dir: &Path, pinned: &Pinned, built: &[Built]) -> Result<()> {
+    let _lock = lock(&dir.join(".lock"))?;
+    sweep(dir)?;
+    let mut ready = vec![];
+    for b in built {
+        let place = dir.join(format!("{}.parquet", b.name));
+        let aside = Aside::beside(&place);
+        // A second name for the session's file, which goes on reading it; a copy where files have one name only.
+        std::fs::hard_link(&b.file, aside.path())
+            .or_else(|_| std::fs::copy(&b.file, aside.path()).map(drop))
+            .context(|| format!("mart {} can't be written", place.display()))?;
+        sync(aside.path())?;
+        ready.push((aside, place));
+    }
+    ready.into_iter().try_for_each(|(aside, place)| aside.into_place(&place))?;
     let marts: serde_json::Map<String, serde_json::Value> = built.iter().map(|b| (b.name.clone(), json!({ "rows": b.rows }))).collect();
     let text = json!({
         "pin": pinned.pin.to_string(),
@@ -92,4 +142,30 @@ pub fn note(dir: &Path, pinned: &Pinned, built: &[Built]) -> Result<()> {
         "marts": marts,
     });
     replace(&dir.join("build.json"), format!("{text:#}\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Array, StringArray};
+
+    #[test]
+    fn the_same_rows_give_the_same_bytes_however_they_were_cut_into_batches() {
+        let rows = 100_000;
+        let codes = (0..rows).map(|i| (i % 7 > 0).then(|| format!("code {}", i % 40_000)));
+        let batch = RecordBatch::try_from_iter([
+            ("n", Arc::new(Int64Array::from_iter_values(0..rows)) as _),
+            ("code", Arc::new(codes.collect::<StringArray>()) as _),
+        ]);
+        let batch = batch.unwrap_or_else(|_| RecordBatch::new_empty(SchemaRef::new(Schema::empty())));
+        let cut = |size: usize| {
+            let batches: Vec<_> = (0..batch.num_rows()).step_by(size).map(|at| batch.slice(at, size.min(batch.num_rows() - at))).collect();
+            parquet(&batch.schema(), &batches).unwrap_or_default()
+        };
+        let whole = cut(batch.num_rows());
+        assert!(whole.len() > 10_000);
+        for size in [777, 8_192, STEP, STEP + 1] {
+            assert!(cut(size) == whole, "batches of {size} rows give other bytes");
+        }
+    }
 }

@@ -4,11 +4,12 @@ pub mod manifest;
 pub mod render;
 
 use crate::contract::Contract;
-use crate::durable::sync;
+use crate::durable::{lock, sweep, sync};
 use crate::error::{Context, Error, Result};
-use crate::models::{Engine, Layer, Model, Period, Pinned, marts};
+use crate::models::engine::Finding;
+use crate::models::{Engine, Layer, Period, Pinned, marts};
 use crate::tree::Tree;
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use form::{Form, Sheet, Vars};
 use manifest::{FORMAT, Manifest, Output, sha256};
@@ -41,9 +42,9 @@ pub struct Request<'a> {
     pub root: &'a Path,
 }
 
-/// A check that found bad rows.
-pub fn failed_checks(bad: &[(Model, crate::models::engine::Answer)]) -> Error {
-    let list = bad.iter().map(|(m, a)| format!("{} ({} rows): {}", m.name, a.rows(), m.sentence)).collect::<Vec<_>>().join("; ");
+/// Checks that found bad rows.
+pub fn failed_checks(bad: &[Finding]) -> Error {
+    let list = bad.iter().map(|f| format!("{} ({} rows): {}", f.model.name, f.rows, f.model.sentence)).collect::<Vec<_>>().join("; ");
     Error::refused(format!("{} checks do not hold", bad.len())).detail(list).hint("see the rows with: kangyang check")
 }
 
@@ -89,44 +90,35 @@ pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> 
     Ok(Published { dir, new, text })
 }
 
-/// Finds the inputs among the revisions there, else adds the next one, whole in one step.
+/// Finds the inputs among the revisions there, else adds the next one, whole in one step. One at a time does so.
 fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result<(PathBuf, bool)> {
     std::fs::create_dir_all(home).context(|| format!("folder {} can't be made", home.display()))?;
-    loop {
-        let mut last = 0;
-        for entry in std::fs::read_dir(home).context(|| format!("folder {} can't be read", home.display()))? {
-            let path = entry.context(|| format!("folder {} can't be read", home.display()))?.path();
-            let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
-            let Some(number) = number else { continue };
-            last = last.max(number);
-            let file = path.join("manifest.json");
-            let bytes = std::fs::read(&file).context(|| format!("file {} can't be read", file.display()))?;
-            if Manifest::from_bytes(&bytes)?.inputs_digest() == manifest.inputs_digest() {
-                return Ok((path, false));
-            }
-        }
-        manifest.revision = last + 1;
-        let aside = home.join(format!(".r{}.{}.part", manifest.revision, uuid::Uuid::new_v4()));
-        std::fs::create_dir(&aside).context(|| format!("folder {} can't be made", aside.display()))?;
-        let all = files.iter().map(|(n, b)| (n.as_str(), b.clone())).chain([("manifest.json", manifest.to_bytes()?)]);
-        for (name, bytes) in all {
-            let path = aside.join(name);
-            std::fs::write(&path, bytes).context(|| format!("file {} can't be written", path.display()))?;
-            sync(&path)?;
-        }
-        let place = home.join(format!("r{}", manifest.revision));
-        match std::fs::rename(&aside, &place) {
-            Ok(()) => {
-                sync(&place)?;
-                return Ok((place, true));
-            }
-            // Another run took this number in between: look again.
-            Err(_) if place.exists() => {
-                std::fs::remove_dir_all(&aside).context(|| format!("folder {} can't be removed", aside.display()))?
-            }
-            Err(e) => return Err(Error::new(format!("report can't be put at {}", place.display())).detail(e)),
+    let _lock = lock(&home.join(".lock"))?;
+    sweep(home)?;
+    for entry in std::fs::read_dir(home).context(|| format!("folder {} can't be read", home.display()))? {
+        let path = entry.context(|| format!("folder {} can't be read", home.display()))?.path();
+        let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
+        let Some(number) = number else { continue };
+        manifest.revision = manifest.revision.max(number);
+        let file = path.join("manifest.json");
+        let bytes = std::fs::read(&file).context(|| format!("file {} can't be read", file.display()))?;
+        if Manifest::from_bytes(&bytes)?.inputs_digest() == manifest.inputs_digest() {
+            return Ok((path, false));
         }
     }
+    manifest.revision += 1;
+    let place = home.join(format!("r{}", manifest.revision));
+    let aside = home.join(format!(".r{}.{}.part", manifest.revision, uuid::Uuid::new_v4()));
+    std::fs::create_dir(&aside).context(|| format!("folder {} can't be made", aside.display()))?;
+    let all = files.iter().map(|(n, b)| (n.as_str(), b.clone())).chain([("manifest.json", manifest.to_bytes()?)]);
+    for (name, bytes) in all {
+        let path = aside.join(name);
+        std::fs::write(&path, bytes).context(|| format!("file {} can't be written", path.display()))?;
+        sync(&path)?;
+    }
+    std::fs::rename(&aside, &place).context(|| format!("report can't be put at {}", place.display()))?;
+    sync(&place)?;
+    Ok((place, true))
 }
 
 fn digests(tree: &Tree) -> BTreeMap<String, String> {
@@ -155,13 +147,11 @@ async fn vars(engine: &mut Engine, r: &Request<'_>, manifest: &Manifest) -> Resu
         format!("SELECT min(year), max(year) FROM completion_by_district_year WHERE plan = '{}'", r.period.plan.replace('\'', "''"));
     let span = engine.query(&years).await?.batch()?;
     let year = |i: usize| {
-        span.columns()
-            .get(i)
-            .map(|c| c.as_primitive::<Int64Type>())
-            .filter(|c| !c.is_empty() && c.is_valid(0))
-            .map_or(0, |c| c.value(0) as i32)
+        let years = span.columns().get(i).and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let years = years.ok_or_else(|| Error::new("model completion_by_district_year: column year is no BIGINT"))?;
+        Ok::<i32, Error>(years.iter().flatten().next().map_or(0, |y| y as i32))
     };
-    (vars.first_year, vars.last_year) = (year(0), year(1));
+    (vars.first_year, vars.last_year) = (year(0)?, year(1)?);
     vars.provisional = manifest.provisional;
     vars.pin.clone_from(&manifest.pin);
     vars.inputs = manifest.inputs_digest();

@@ -1,12 +1,5 @@
 -- Guards that each district has a trainees target in each year of a plan: without one it drops out of the table and the city's sum.
 -- grain: one plan, year, district without a target
-WITH
-
-plan_years AS (
-    SELECT DISTINCT plan, year
-    FROM completion_by_district_year
-)
-
 SELECT
     plan_years.plan,         -- the plan
     plan_years.year,         -- the year

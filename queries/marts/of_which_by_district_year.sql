@@ -11,12 +11,12 @@ wanted AS (
     WHERE occupation IS NOT NULL
 ),
 
-plan_years AS (
-    SELECT DISTINCT plan, year
-    FROM completion_by_district_year
+years_due AS (
+    SELECT plan, year
+    FROM plan_years
     UNION ALL
     SELECT DISTINCT plan, CAST(NULL AS BIGINT) AS year
-    FROM completion_by_district_year
+    FROM plan_years
 ),
 
 plan_districts AS (
@@ -26,13 +26,13 @@ plan_districts AS (
 
 districts_rows AS (
     SELECT
-        plan_years.plan,
+        years_due.plan,
         wanted.metric,
-        plan_years.year,
+        years_due.year,
         plan_districts.district_code,
         plan_districts.district
-    FROM plan_years
-    INNER JOIN plan_districts ON plan_districts.plan = plan_years.plan
+    FROM years_due
+    INNER JOIN plan_districts ON plan_districts.plan = years_due.plan
     CROSS JOIN wanted
 ),
 

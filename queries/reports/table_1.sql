@@ -8,9 +8,11 @@ period AS (
         plan,
         year,
         month,
+        month_first_day,
         last_day,
-        CAST(CAST(last_day + INTERVAL '1' DAY AS DATE) - INTERVAL '1' YEAR - INTERVAL '1' DAY AS DATE) AS previous_last_day
-    FROM report_period
+        CAST(CAST(last_day + INTERVAL '1' DAY AS DATE) - INTERVAL '1' YEAR - INTERVAL '1' DAY AS DATE) AS previous_last_day,
+        CAST(year - 1 AS VARCHAR) || substr(period, 5) AS previous_period
+    FROM report_span
 ),
 
 plan_targets AS (
@@ -29,9 +31,7 @@ done AS (
     SELECT
         completion_by_day.district_code,
         CAST(sum(CASE
-            WHEN completion_by_day.year = period.year
-             AND completion_by_day.completed_on <= period.last_day
-             AND extract(MONTH FROM completion_by_day.completed_on) = period.month
+            WHEN completion_by_day.completed_on >= period.month_first_day AND completion_by_day.completed_on <= period.last_day
             THEN completion_by_day.completed ELSE 0 END) AS BIGINT) AS month_completed,
         CAST(sum(CASE
             WHEN completion_by_day.year = period.year AND completion_by_day.completed_on <= period.last_day
@@ -116,6 +116,35 @@ together AS (
     LEFT JOIN persons ON persons.district_code IS NULL
 ),
 
+-- Restated by this pin's rules, or as published then, where the setting says so; what was not published then is not known.
+published AS (
+    SELECT
+        coalesce(published_figures.district_code, 'CITY') AS place,
+        published_figures.completed
+    FROM published_figures
+    INNER JOIN period
+        ON period.plan = published_figures.plan
+       AND period.previous_period = published_figures.period
+),
+
+compared AS (
+    SELECT
+        together.position,
+        together.district_code,
+        together.district,
+        together.target,
+        together.plan_target,
+        together.month_completed,
+        together.year_completed,
+        together.persons,
+        together.held,
+        CASE WHEN previous_year.restated THEN together.previous_completed ELSE published.completed END AS previous_completed,
+        together.plan_completed
+    FROM together
+    CROSS JOIN previous_year
+    LEFT JOIN published ON published.place = coalesce(together.district_code, 'CITY')
+),
+
 -- Exact fractions; the city's own unit is listed without a rank where the setting says so.
 ranked AS (
     SELECT
@@ -142,7 +171,7 @@ ranks AS (
 -- Half-up, away from zero, to hundredths of a percent, in integers.
 rates AS (
     SELECT
-        together.*,
+        compared.*,
         CAST((20000 * year_completed + target - (20000 * year_completed + target) % nullif(2 * target, 0))
             / nullif(2 * target, 0) AS BIGINT) AS completion_hundredths,
         CAST((20000 * period.month + 12 - (20000 * period.month + 12) % 24) / 24 AS BIGINT) AS pace_hundredths,
@@ -154,13 +183,17 @@ rates AS (
             / nullif(2 * plan_target, 0) AS BIGINT) AS plan_hundredths,
         CASE
             WHEN target IS NULL OR target = 0 THEN NULL
-            WHEN CAST(year_completed AS DECIMAL(19, 0)) * 1200
+            WHEN pace.by_points AND CAST(year_completed AS DECIMAL(19, 0)) * 1200
+                >= CAST(target AS DECIMAL(19, 0)) * CAST(period.month * 100 - 12 * pace.green_points AS DECIMAL(19, 0)) THEN 'green'
+            WHEN pace.by_points AND CAST(year_completed AS DECIMAL(19, 0)) * 1200
+                >= CAST(target AS DECIMAL(19, 0)) * CAST(period.month * 100 - 12 * pace.yellow_points AS DECIMAL(19, 0)) THEN 'yellow'
+            WHEN NOT pace.by_points AND CAST(year_completed AS DECIMAL(19, 0)) * 1200
                 >= CAST(target AS DECIMAL(19, 0)) * CAST(period.month * pace.green_percent AS DECIMAL(19, 0)) THEN 'green'
-            WHEN CAST(year_completed AS DECIMAL(19, 0)) * 1200
+            WHEN NOT pace.by_points AND CAST(year_completed AS DECIMAL(19, 0)) * 1200
                 >= CAST(target AS DECIMAL(19, 0)) * CAST(period.month * pace.yellow_percent AS DECIMAL(19, 0)) THEN 'yellow'
             ELSE 'red'
         END AS light_code
-    FROM together
+    FROM compared
     CROSS JOIN period
     CROSS JOIN pace
 )
@@ -180,7 +213,7 @@ SELECT
         AS pace_difference,   -- completion_rate − pace_rate, of the printed figures
     codes.label AS light,     -- 绿, 黄 or 红, by the exact fractions; null: no target
     ranks.rank,               -- place among the districts, 1, 2, 2, 4; null: no rate, not ranked, or the city
-    rates.previous_completed, -- the same period of the year before, by this pin's rules
+    rates.previous_completed, -- the same period of the year before, by this pin's rules or as published; null: not known
     CAST(CAST(rates.growth_hundredths AS DECIMAL(18, 0)) * CAST('0.01' AS DECIMAL(3, 2)) AS DECIMAL(12, 2))
         AS growth_rate,       -- (year_completed − previous_completed) × 100 / previous_completed; null: nothing before
     rates.plan_target,        -- the sum of all the plan's years

@@ -7,18 +7,18 @@ plan_years AS (
         min(completion_by_district_year.year) AS first_year,
         max(completion_by_district_year.year) AS last_year
     FROM completion_by_district_year
-    INNER JOIN report_period ON report_period.plan = completion_by_district_year.plan
+    INNER JOIN report_span ON report_span.plan = completion_by_district_year.plan
 ),
 
 -- The plan's months that are over, of all its months.
 pace_of_plan AS (
     SELECT
         least(
-            greatest((report_period.year - plan_years.first_year) * 12 + report_period.month, 0),
+            greatest((report_span.year - plan_years.first_year) * 12 + report_span.month, 0),
             (plan_years.last_year - plan_years.first_year + 1) * 12
         ) AS months_over,
         (plan_years.last_year - plan_years.first_year + 1) * 12 AS months
-    FROM report_period
+    FROM report_span
     CROSS JOIN plan_years
 ),
 
@@ -30,7 +30,7 @@ tasks AS (
         of_which_by_district_year.district,
         of_which_by_district_year.target
     FROM of_which_by_district_year
-    INNER JOIN report_period ON report_period.plan = of_which_by_district_year.plan
+    INNER JOIN report_span ON report_span.plan = of_which_by_district_year.plan
     WHERE of_which_by_district_year.year IS NULL
 ),
 
@@ -38,13 +38,13 @@ done AS (
     SELECT
         metrics.metric,
         completion_by_day.district_code,
-        CAST(sum(CASE WHEN completion_by_day.year = report_period.year THEN completion_by_day.completed ELSE 0 END) AS BIGINT)
+        CAST(sum(CASE WHEN completion_by_day.year = report_span.year THEN completion_by_day.completed ELSE 0 END) AS BIGINT)
             AS year_completed,
         CAST(sum(completion_by_day.completed) AS BIGINT) AS plan_completed
     FROM completion_by_day
     INNER JOIN metrics ON metrics.occupation = completion_by_day.occupation
-    INNER JOIN report_period ON report_period.plan = completion_by_day.plan
-    WHERE completion_by_day.completed_on <= report_period.last_day
+    INNER JOIN report_span ON report_span.plan = completion_by_day.plan
+    WHERE completion_by_day.completed_on <= report_span.last_day
     GROUP BY metrics.metric, completion_by_day.district_code
 ),
 
@@ -87,10 +87,22 @@ paced AS (
             / (2 * pace_of_plan.months) AS BIGINT) AS pace_hundredths,
         CASE
             WHEN progress.target IS NULL OR progress.target = 0 THEN NULL
-            WHEN CAST(progress.plan_completed AS DECIMAL(19, 0)) * CAST(pace_of_plan.months * 100 AS DECIMAL(19, 0))
+            WHEN pace.by_points
+             AND CAST(progress.plan_completed AS DECIMAL(19, 0)) * CAST(pace_of_plan.months * 100 AS DECIMAL(19, 0))
+                >= CAST(progress.target AS DECIMAL(19, 0))
+                    * CAST(pace_of_plan.months_over * 100 - pace_of_plan.months * pace.green_points AS DECIMAL(19, 0))
+                THEN 'green'
+            WHEN pace.by_points
+             AND CAST(progress.plan_completed AS DECIMAL(19, 0)) * CAST(pace_of_plan.months * 100 AS DECIMAL(19, 0))
+                >= CAST(progress.target AS DECIMAL(19, 0))
+                    * CAST(pace_of_plan.months_over * 100 - pace_of_plan.months * pace.yellow_points AS DECIMAL(19, 0))
+                THEN 'yellow'
+            WHEN NOT pace.by_points
+             AND CAST(progress.plan_completed AS DECIMAL(19, 0)) * CAST(pace_of_plan.months * 100 AS DECIMAL(19, 0))
                 >= CAST(progress.target AS DECIMAL(19, 0)) * CAST(pace_of_plan.months_over * pace.green_percent AS DECIMAL(19, 0))
                 THEN 'green'
-            WHEN CAST(progress.plan_completed AS DECIMAL(19, 0)) * CAST(pace_of_plan.months * 100 AS DECIMAL(19, 0))
+            WHEN NOT pace.by_points
+             AND CAST(progress.plan_completed AS DECIMAL(19, 0)) * CAST(pace_of_plan.months * 100 AS DECIMAL(19, 0))
                 >= CAST(progress.target AS DECIMAL(19, 0)) * CAST(pace_of_plan.months_over * pace.yellow_percent AS DECIMAL(19, 0))
                 THEN 'yellow'
             ELSE 'red'
