@@ -4,7 +4,7 @@
 use super::outcomes::{Certificate, Payment};
 use super::pins::pins;
 use super::time::{DAY, HOUR, day};
-use super::training::{Class, Completion, Person};
+use super::training::{Class, Completion, Person, Trainer};
 use super::truth::Truth;
 use super::world::World;
 use crate::contract::{Contract, Topic};
@@ -44,8 +44,7 @@ pub struct Generator<'w> {
     pub earliest: i64,
     pub start: i64,
     pub people: Vec<Person>,
-    /// Trainers: district, key, and the first and last days of their classes.
-    pub trainers: Vec<(usize, String, Vec<(i64, i64)>)>,
+    pub trainers: Vec<Trainer>,
     pub classes: Vec<Class>,
     pub completions: Vec<Completion>,
     pub certificates: Vec<Certificate>,

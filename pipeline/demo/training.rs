@@ -26,6 +26,14 @@ pub struct Person {
     pub paid: BTreeSet<(usize, Option<String>)>,
 }
 
+/// Somebody who trains in a district.
+pub struct Trainer {
+    pub district: usize,
+    pub key: String,
+    /// The first and last days of his or her classes.
+    pub busy: Vec<(i64, i64)>,
+}
+
 /// A lesson, whose end is its start and its minutes.
 #[derive(Clone)]
 pub struct Session {
@@ -154,13 +162,13 @@ impl Generator<'_> {
 
     /// A trainer of the district who has no other class in these days.
     fn trainer(&mut self, d: usize, starts: i64, ends: i64) -> String {
-        let free = |t: &&mut (usize, String, Vec<(i64, i64)>)| t.0 == d && t.2.iter().all(|busy| ends < busy.0 || starts > busy.1);
-        if let Some((_, key, busy)) = self.trainers.iter_mut().find(free) {
-            busy.push((starts, ends));
-            return key.clone();
+        let free = |t: &&mut Trainer| t.district == d && t.busy.iter().all(|busy| ends < busy.0 || starts > busy.1);
+        if let Some(trainer) = self.trainers.iter_mut().find(free) {
+            trainer.busy.push((starts, ends));
+            return trainer.key.clone();
         }
         let key = self.key();
-        self.trainers.push((d, key.clone(), vec![(starts, ends)]));
+        self.trainers.push(Trainer { district: d, key: key.clone(), busy: vec![(starts, ends)] });
         key
     }
 
