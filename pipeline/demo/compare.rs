@@ -1,7 +1,7 @@
 //! Holds the marts against the generator's own count: every figure, every planted lead; and the table the demo prints.
 use super::plant::Lead;
 use super::truth::{Figures, Truth};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::models::Engine;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -102,22 +102,20 @@ impl Lead {
 
 /// The completion table: districts and the city, for each year target, completed and rate.
 pub async fn table(engine: &mut Engine, truth: &Truth) -> Result<RecordBatch> {
-    let of = |year: &i64| {
-        format!(
-            "
-        max(CASE WHEN year = {year} THEN target END) AS \"{year} 任务\",
-        max(CASE WHEN year = {year} THEN completed END) AS \"{year} 完成\",
-        max(CASE WHEN year = {year} THEN completion_rate END) AS \"{year} 完成率%\""
-        )
-    };
-    let columns = truth.years.iter().map(of).collect::<Vec<_>>().join(",");
+    let names =
+        |y: &i64| [("任务", "target"), ("完成", "completed"), ("完成率%", "completion_rate")].map(|(n, c)| (format!("\"{y} {n}\""), c));
+    let all: Vec<_> = truth.years.iter().flat_map(|y| names(y).map(|(name, column)| (*y, name, column))).collect();
+    let columns: Vec<_> = all.iter().map(|(y, name, c)| format!("max(CASE WHEN year = {y} THEN {c} END) AS {name}")).collect();
+    let (columns, names) = (columns.join(", "), all.iter().map(|(_, name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
     let sql = format!(
-        "SELECT 单位, {names} FROM (
-            SELECT position, district AS \"单位\", {columns} FROM completion_by_district_year WHERE plan = '{plan}' GROUP BY position, district
-            UNION ALL SELECT NULL, whole, {columns} FROM completion_by_year CROSS JOIN city WHERE plan = '{plan}' GROUP BY whole
-        ) ORDER BY position NULLS LAST",
-        names = truth.years.iter().map(|y| format!("\"{y} 任务\", \"{y} 完成\", \"{y} 完成率%\"")).collect::<Vec<_>>().join(", "),
-        plan = truth.plan.replace('\'', "''"),
+        "WITH years AS (
+            SELECT plan, year, position, district, target, completed, completion_rate FROM completion_by_district_year
+            UNION ALL
+            SELECT plan, year, NULL, whole, target, completed, completion_rate FROM completion_by_year CROSS JOIN city
+        ),
+        districts AS (SELECT position, district AS \"单位\", {columns} FROM years WHERE plan = '{}' GROUP BY position, district)
+        SELECT \"单位\", {names} FROM districts ORDER BY position NULLS LAST",
+        truth.plan.replace('\'', "''"),
     );
-    engine.query(&sql).await?.batch().map_err(|e| Error::new("completion table can't be shown").detail(e))
+    engine.query(&sql).await?.batch()
 }

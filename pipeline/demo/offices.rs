@@ -1,4 +1,4 @@
-//! What the offices do beside the classes: targets and lists, reviews, measures, contests, credit records, list matches, extracts, closings.
+//! What the offices do beside the classes: targets and lists, reviews, measures, contests, credit records, matches, extracts, closings.
 use super::generate::Generator;
 use super::pins::NO_PIN;
 use super::tell::Told;

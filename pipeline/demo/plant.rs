@@ -96,7 +96,8 @@ impl Generator<'_> {
         Ok(Planted { index, class, people })
     }
 
-    fn expect(&mut self, lead: &'static str, classes: &[&Class]) {
+    /// A lead that must be found in one of these classes.
+    fn finds(&mut self, lead: &'static str, classes: &[&Class]) {
         let lead = self.lead(lead, classes);
         self.truth.leads.push(lead);
     }
@@ -109,13 +110,13 @@ impl Generator<'_> {
         let trainer = people.get(2).and_then(|p| self.people.get_mut(*p));
         trainer.into_iter().for_each(|p| p.key.clone_from(&class.trainer));
         let taught = self.tell_with(class, people, |_| json!({}), |row| if row == 4 { "failed" } else { "passed" })?;
-        self.expect("trainer_is_trainee", &[&taught.class]);
+        self.finds("trainer_is_trainee", &[&taught.class]);
 
         // Two classes at the same time, one with the other's trainer.
         let (one, other) = self.pair()?;
         let other = Class { trainer: one.trainer.clone(), ..other };
         let (one, other) = (self.tell_class(one)?, self.tell_class(other)?);
-        self.expect("trainer_overlap", &[&one.class, &other.class]);
+        self.finds("trainer_overlap", &[&one.class, &other.class]);
 
         // The lessons of one end 16 and 15 minutes after those of the other begin: too much, and just not.
         let (one, mut other) = self.pair()?;
@@ -130,7 +131,7 @@ impl Generator<'_> {
                 }
             }
         }
-        self.expect("session_overlap", &[&one.class, &other.class]);
+        self.finds("session_overlap", &[&one.class, &other.class]);
         Ok(())
     }
 
@@ -164,9 +165,9 @@ impl Generator<'_> {
             _ => json!({}),
         };
         let second = self.tell_with(second, people, set, |row| if row == 4 { "failed" } else { "passed" })?;
-        self.expect("identity_mismatch", &[&first.class, &second.class]);
-        self.expect("identity_mismatch", &[&first.class, &second.class]);
-        self.expect("shared_contact", &[&second.class]);
+        self.finds("identity_mismatch", &[&first.class, &second.class]);
+        self.finds("identity_mismatch", &[&first.class, &second.class]);
+        self.finds("shared_contact", &[&second.class]);
 
         // Ten of eleven and eleven: 10 of 12 are in both.
         let first = self.stage()?;
@@ -175,7 +176,7 @@ impl Generator<'_> {
         let mut people: Vec<usize> = first.people.iter().skip(1).copied().collect();
         people.push(self.newcomer());
         let second = self.tell_with(second, people, |_| json!({}), |row| if row == 4 { "failed" } else { "passed" })?;
-        self.expect("roster_reuse", &[&first.class, &second.class]);
+        self.finds("roster_reuse", &[&first.class, &second.class]);
         Ok(())
     }
 
@@ -183,7 +184,7 @@ impl Generator<'_> {
     fn classes_odd(&mut self) -> Result<()> {
         let full = Class { capacity: SIZE - 1, ..self.stage()? };
         let full = self.tell_class(full)?;
-        self.expect("over_capacity", &[&full.class]);
+        self.finds("over_capacity", &[&full.class]);
 
         let mut long = self.stage()?;
         let first = long.sessions.first().map_or(0, |s| s.start);
@@ -193,13 +194,13 @@ impl Generator<'_> {
         second.into_iter().for_each(|s| (s.start, s.minutes) = (first + 6 * HOUR - HOUR / 2, s.minutes + (481 - both).max(0)));
         long.closed = None;
         let long = self.tell_class(long)?;
-        self.expect("hours_compressed", &[&long.class]);
+        self.finds("hours_compressed", &[&long.class]);
 
         let short = self.stage()?;
         let minutes = (5 * 480 + 1, 1_700);
         let short = Class { starts: short.ends - 4, minutes, sessions: vec![], closed: Some(minutes), ..short };
         let short = self.tell_class(short)?;
-        self.expect("hours_compressed", &[&short.class]);
+        self.finds("hours_compressed", &[&short.class]);
         // A minute less fits in the days.
         let fits = self.stage()?;
         let minutes = (5 * 480, 1_700);
@@ -208,7 +209,7 @@ impl Generator<'_> {
         let mut rounded = self.stage()?;
         rounded.closed = rounded.closed.map(|(total, practical)| (total + 60, practical));
         let rounded = self.tell_class(rounded)?;
-        self.expect("hours_mismatch", &[&rounded.class]);
+        self.finds("hours_mismatch", &[&rounded.class]);
 
         let gate = self.stage()?;
         let gate = self.tell_class(gate)?;
@@ -219,7 +220,7 @@ impl Generator<'_> {
                 self.sign_in(&gate.class, session, *person, at, "card")?;
             }
         }
-        self.expect("bulk_sign_in", &[&gate.class]);
+        self.finds("bulk_sign_in", &[&gate.class]);
         Ok(())
     }
 
@@ -228,13 +229,13 @@ impl Generator<'_> {
         let unknown = self.stage()?;
         let nobody = self.world.unlisted(90 + round as usize);
         let unknown = self.tell_class(Class { institution: nobody, ..unknown })?;
-        self.expect("not_listed", &[&unknown.class]);
+        self.finds("not_listed", &[&unknown.class]);
 
         let other = self.stage()?;
         let lacking = self.world.institutions.iter().filter(|i| i.until.is_none() && !i.occupations.contains(&other.occupation));
         let institution = lacking.min_by_key(|i| i.district.abs_diff(other.district)).map_or_else(String::new, |i| i.id.clone());
         let other = self.tell_class(Class { institution, ..other })?;
-        self.expect("not_listed", &[&other.class]);
+        self.finds("not_listed", &[&other.class]);
 
         // After the day on which an institution was struck off.
         let struck = self.world.institutions.iter().filter_map(|i| Some((i, i.until?))).nth(round as usize % 3);
@@ -242,7 +243,7 @@ impl Generator<'_> {
             let occupation = i.occupations.get(round as usize % i.occupations.len().max(1)).copied().unwrap_or_default();
             let late = self.stage_in(i.district, Some(occupation), until + 40 + 11 * round);
             let late = self.tell_class(Class { institution: i.id.clone(), ..late })?;
-            self.expect("not_listed", &[&late.class]);
+            self.finds("not_listed", &[&late.class]);
         }
         Ok(())
     }
@@ -259,7 +260,7 @@ impl Generator<'_> {
             let enrolment = self.enrol(&class.class, person, &format!("{file}#2"), json!({}))?;
             self.complete(class.index, &outside, person, &enrolment, QUIET, "passed")?;
         }
-        self.expect("other_district", &[&class.class]);
+        self.finds("other_district", &[&class.class]);
         Ok(())
     }
 
@@ -287,7 +288,7 @@ impl Generator<'_> {
             }
             alike.push(told.class);
         }
-        self.expect("identical_figures", &alike.iter().collect::<Vec<_>>());
+        self.finds("identical_figures", &alike.iter().collect::<Vec<_>>());
         Ok(())
     }
 
@@ -325,22 +326,22 @@ impl Generator<'_> {
                 self.pay(&twice, end, &paid(150_000 * SIZE))?;
             }
         }
-        self.expect("paid_twice", &[&own.class]);
+        self.finds("paid_twice", &[&own.class]);
         let wrong = match round % 2 {
             0 => claim(self, person(2), "living", "special_account"),
             _ => claim(self, person(2), "assessment", "employment_fund"),
         };
         self.pay(&wrong, end, &paid(60_000))?;
-        self.expect("wrong_fund", &[&own.class]);
+        self.finds("wrong_fund", &[&own.class]);
         let nothing = claim(self, person(4), "travel", "employment_fund");
         self.pay(&nothing, end, &paid(12_000))?;
-        self.expect("paid_without_completion", &[&own.class]);
+        self.finds("paid_without_completion", &[&own.class]);
         let shared = self.key();
         for row in [6, 7] {
             let one = Claim { account: shared.clone(), ..claim(self, person(row), "travel", "employment_fund") };
             self.pay(&one, end, &paid(12_000))?;
         }
-        self.expect("shared_contact", &[&own.class]);
+        self.finds("shared_contact", &[&own.class]);
         Ok(())
     }
 
@@ -361,7 +362,7 @@ impl Generator<'_> {
         let person = |row: usize| own.people.get(row).copied().unwrap_or_default();
         let early = self.of_class(&own, person(0), own.class.starts - 1);
         self.issue(early, "training", false)?;
-        self.expect("certified_before_class", &[&own.class]);
+        self.finds("certified_before_class", &[&own.class]);
         // On the first day of the class it is in order.
         let first = self.of_class(&own, person(1), own.class.starts);
         self.issue(first, "training", false)?;
@@ -370,7 +371,7 @@ impl Generator<'_> {
         let mut odd = self.of_class(&own, person(2), later);
         odd.number = self.number(odd.kind, &odd.evaluator, odd.level.as_deref(), year_of(later) - 1);
         self.issue(odd, "training", false)?;
-        self.expect("certificate_odd", &[&own.class]);
+        self.finds("certificate_odd", &[&own.class]);
 
         let one = self.of_class(&own, person(3), later);
         let two = Certificate { number: one.number.clone(), ..self.of_class(&own, person(5), later) };
@@ -378,14 +379,14 @@ impl Generator<'_> {
         // Stated otherwise without superseding: the first stays in force.
         self.issue(two, "training", false)?;
         self.certificates.pop();
-        self.expect("certificate_odd", &[&own.class]);
+        self.finds("certificate_odd", &[&own.class]);
 
         let mut stranger = self.of_class(&own, person(6), later);
         let other = self.world.occupations.iter().find(|o| o.certifiable && o.evaluator != stranger.evaluator);
         stranger.evaluator = other.map_or_else(String::new, |o| o.evaluator.clone());
         stranger.number = self.number(stranger.kind, &stranger.evaluator, stranger.level.as_deref(), year_of(later));
         self.issue(stranger, "training", false)?;
-        self.expect("not_listed", &[&own.class]);
+        self.finds("not_listed", &[&own.class]);
         Ok(())
     }
 
@@ -403,7 +404,7 @@ impl Generator<'_> {
         ] {
             let list = format!("LX{round}-{}-{row}", own.class.id);
             self.hit(&list, kind, on, &own.class, own.people.get(row).copied().unwrap_or_default())?;
-            self.expect("list_hit", &[&own.class]);
+            self.finds("list_hit", &[&own.class]);
         }
         // A contributor who is employed, and a list of the day after the class.
         for (row, kind, on) in [(5, "pension_contributor", own.class.ends), (6, "ineligible", own.class.ends + 1)] {
