@@ -197,13 +197,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes one model ready: held as a table if more than one of `steps` reads it, else a view.
+    /// Makes one model ready: held as a table if `steps` read it more than once, else a view. Leads are held too: each is much work for
+    /// few rows, and as views of the one mart that reads them all would run at once.
     pub async fn provide_among(&mut self, name: &str, steps: &[String]) -> Result<()> {
         if self.ready.contains(name) {
             return Ok(());
         }
-        let readers = steps.iter().filter(|n| self.dag.models.get(*n).is_some_and(|m| m.reads.contains(name))).count();
-        self.provide(name, readers > 1).await
+        let models = || steps.iter().filter_map(|n| self.dag.models.get(n));
+        let readers = models().filter(|m| m.reads.contains(name)).count();
+        let reread = readers > 1 || models().any(|m| m.rereads.contains(name));
+        let lead = self.dag.models.get(name).is_some_and(|m| m.layer == Layer::Leads);
+        self.provide(name, reread || lead).await
     }
 
     /// Lets go of models that none of the steps ahead reads. What a view has taken in lives on with the view.
@@ -216,7 +220,8 @@ impl Engine {
             .collect();
         for name in done {
             // Marts stay: they are files, and a report reads them.
-            if self.dag.models.get(&name).is_some_and(|m| m.layer == Layer::State) && self.session.deregister_table(name.as_str()).is_ok() {
+            let passing = self.dag.models.get(&name).is_some_and(|m| matches!(m.layer, Layer::State | Layer::Leads));
+            if passing && self.session.deregister_table(name.as_str()).is_ok() {
                 self.ready.remove(&name);
             }
         }
