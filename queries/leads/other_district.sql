@@ -2,92 +2,34 @@
 -- grain: one class and stating district
 WITH
 
-first_filings AS (
-    SELECT
-        class_id,
-        min(kafka_offset) AS kafka_offset -- of one partition: a class is one subject
-    FROM class_filed
-    GROUP BY class_id
-),
-
--- Who may speak of a class: the district that filed it first, and any to which city or province moved it.
-entitled AS (
-    SELECT
-        class_filed.class_id,
-        class_filed.district_code
-    FROM first_filings
-    INNER JOIN class_filed
-        ON class_filed.class_id = first_filings.class_id
-       AND class_filed.kafka_offset = first_filings.kafka_offset
-    UNION
-    SELECT
-        class_id,
-        district_code
-    FROM class_filed
-    WHERE source NOT LIKE '/districts/%'
-),
-
-stated AS (
-    SELECT
-        class_id,
-        source
-    FROM events
-    WHERE source LIKE '/districts/%'
-      AND type IN (
-        'kangyang.class_filed.v1', 'kangyang.trainee_enrolled.v1', 'kangyang.session_delivered.v1', 'kangyang.attendance_recorded.v1',
-        'kangyang.class_closed.v1', 'kangyang.trainee_completed.v1'
-      )
-    GROUP BY class_id, source
-    UNION
-    SELECT
-        split_part(subject, '/', 2) AS class_id,
-        source
-    FROM record_withdrawn
-    WHERE source LIKE '/districts/%'
-      AND subject LIKE 'class/%'
-),
-
-strange AS (
-    SELECT
-        stated.class_id,
-        stated.source,
-        split_part(stated.source, '/', 3) AS district_code
-    FROM stated
-    INNER JOIN first_filings ON first_filings.class_id = stated.class_id
-    LEFT JOIN entitled
-        ON entitled.class_id = stated.class_id
-       AND entitled.district_code = split_part(stated.source, '/', 3)
-    WHERE entitled.class_id IS NULL
-),
-
 events_of_it AS (
     SELECT
-        strange.class_id,
-        strange.district_code,
+        strange_sources.class_id,
+        strange_sources.district_code,
         events.kafka_topic,
         events.kafka_partition,
         events.kafka_offset,
         events.origin
-    FROM strange
+    FROM strange_sources
     INNER JOIN events
-        ON events.class_id = strange.class_id
-       AND events.source = strange.source
+        ON events.class_id = strange_sources.class_id
+       AND events.source = strange_sources.source
     WHERE events.type IN (
         'kangyang.class_filed.v1', 'kangyang.trainee_enrolled.v1', 'kangyang.session_delivered.v1', 'kangyang.attendance_recorded.v1',
         'kangyang.class_closed.v1', 'kangyang.trainee_completed.v1'
     )
     UNION ALL
     SELECT
-        strange.class_id,
-        strange.district_code,
+        strange_sources.class_id,
+        strange_sources.district_code,
         record_withdrawn.kafka_topic,
         record_withdrawn.kafka_partition,
         record_withdrawn.kafka_offset,
         record_withdrawn.origin
-    FROM strange
+    FROM strange_sources
     INNER JOIN record_withdrawn
-        ON split_part(record_withdrawn.subject, '/', 2) = strange.class_id
-       AND record_withdrawn.source = strange.source
+        ON split_part(record_withdrawn.subject, '/', 2) = strange_sources.class_id
+       AND record_withdrawn.source = strange_sources.source
     WHERE record_withdrawn.subject LIKE 'class/%'
 ),
 
