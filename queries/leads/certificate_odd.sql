@@ -92,7 +92,8 @@ told AS (
     SELECT
         odd.certificate_no,
         odd.detail,
-        (array_agg(odd.class_id ORDER BY odd.issued_on DESC, odd.class_id DESC NULLS LAST))[1] AS class_id,
+        -- Days sort as text: the class of the latest, of several the bytewise greatest.
+        nullif(substr(max(concat(CAST(odd.issued_on AS VARCHAR), odd.class_id)), 11), '') AS class_id,
         max(CAST(extract(YEAR FROM odd.issued_on) AS BIGINT)) AS year,
         array_agg(
             concat(certificate_issued.kafka_topic, '/', certificate_issued.kafka_partition, '@', certificate_issued.kafka_offset)

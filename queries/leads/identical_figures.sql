@@ -62,7 +62,8 @@ gathered AS (
         institution_id,
         year,
         count(*) AS classes,
-        (array_agg(class_id ORDER BY ended_on DESC, class_id DESC))[1] AS class_id,
+        -- Days sort as text: the class of the latest, of several the bytewise greatest.
+        substr(max(concat(CAST(ended_on AS VARCHAR), class_id)), 11) AS class_id,
         array_agg(
             concat(kafka_topic, '/', kafka_partition, '@', kafka_offset)
             ORDER BY kafka_topic, kafka_partition, kafka_offset

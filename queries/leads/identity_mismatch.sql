@@ -36,9 +36,10 @@ stated AS (
 told AS (
     SELECT
         person_key,
-        count(DISTINCT name_key) AS names,
-        count(DISTINCT sex) AS sexes,
-        (array_agg(class_id ORDER BY enrolled_on DESC, class_id DESC))[1] AS class_id,
+        coalesce(min(name_key) <> max(name_key), FALSE) AS names_differ,
+        coalesce(min(sex) <> max(sex), FALSE) AS sexes_differ,
+        -- Days sort as text: the class of the latest, of several the bytewise greatest.
+        substr(max(concat(CAST(enrolled_on AS VARCHAR), class_id)), 11) AS class_id,
         array_agg(
             concat(kafka_topic, '/', kafka_partition, '@', kafka_offset)
             ORDER BY kafka_topic, kafka_partition, kafka_offset
@@ -60,8 +61,11 @@ SELECT
     'person/*' AS subject, -- what it is about, the person masked
     told.evidence, -- the events it rests on: topic/partition@offset
     told.origins, -- these events' files and rows
-    concat('同一证件号码有姓名 ', told.names, ' 种、性别 ', told.sexes, ' 种')
-        AS detail -- what was found, in words
+    CASE
+        WHEN told.names_differ AND told.sexes_differ THEN '同一证件号码的姓名、性别不一致'
+        WHEN told.names_differ THEN '同一证件号码的姓名不一致'
+        ELSE '同一证件号码的性别不一致'
+    END AS detail -- what was found, in words
 FROM told
 LEFT JOIN filed_classes ON filed_classes.class_id = told.class_id
 CROSS JOIN lead_rules

@@ -22,7 +22,8 @@ told AS (
         claimed_level,
         subsidy_kind,
         count(DISTINCT claim_id) AS claims,
-        (array_agg(class_id ORDER BY effective_on DESC, class_id DESC NULLS LAST))[1] AS class_id,
+        -- Days sort as text: the class of the latest, of several the bytewise greatest.
+        nullif(substr(max(concat(CAST(effective_on AS VARCHAR), class_id)), 11), '') AS class_id,
         max(year) AS year,
         array_agg(
             concat(kafka_topic, '/', kafka_partition, '@', kafka_offset)

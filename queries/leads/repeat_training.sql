@@ -74,8 +74,8 @@ told AS (
         completions_of_it.level,
         completions_of_it.year,
         count(*) AS times,
-        (array_agg(completions_of_it.class_id ORDER BY completions_of_it.completed_on DESC, completions_of_it.class_id DESC))[1]
-            AS class_id,
+        -- Days sort as text: the class of the latest, of several the bytewise greatest.
+        substr(max(concat(CAST(completions_of_it.completed_on AS VARCHAR), completions_of_it.class_id)), 11) AS class_id,
         array_agg(
             concat(trainee_completed.kafka_topic, '/', trainee_completed.kafka_partition, '@', trainee_completed.kafka_offset)
             ORDER BY trainee_completed.kafka_topic, trainee_completed.kafka_partition, trainee_completed.kafka_offset

@@ -7,12 +7,14 @@ neighbours AS (
     SELECT
         one.person_key,
         one.class_id AS one_class,
+        one.first_day AS one_day,
         one.started_at AS one_started,
         one.ended_at AS one_ended,
         one.kafka_topic AS one_topic,
         one.kafka_partition AS one_partition,
         one.kafka_offset AS one_offset,
         other.class_id AS other_class,
+        other.first_day AS other_day,
         other.started_at AS other_started,
         other.ended_at AS other_ended,
         other.kafka_topic AS other_topic,
@@ -28,12 +30,14 @@ neighbours AS (
     SELECT
         one.person_key,
         one.class_id AS one_class,
+        one.first_day AS one_day,
         one.started_at AS one_started,
         one.ended_at AS one_ended,
         one.kafka_topic AS one_topic,
         one.kafka_partition AS one_partition,
         one.kafka_offset AS one_offset,
         other.class_id AS other_class,
+        other.first_day AS other_day,
         other.started_at AS other_started,
         other.ended_at AS other_ended,
         other.kafka_topic AS other_topic,
@@ -51,7 +55,7 @@ overlapping AS (
         least(neighbours.one_class, neighbours.other_class) AS first_class,
         greatest(neighbours.one_class, neighbours.other_class) AS second_class,
         CASE WHEN sides.side = 1 THEN neighbours.one_class ELSE neighbours.other_class END AS class_id,
-        CASE WHEN sides.side = 1 THEN neighbours.one_started ELSE neighbours.other_started END AS started_at,
+        CASE WHEN sides.side = 1 THEN neighbours.one_day ELSE neighbours.other_day END AS first_day,
         CASE WHEN sides.side = 1 THEN neighbours.one_topic ELSE neighbours.other_topic END AS kafka_topic,
         CASE WHEN sides.side = 1 THEN neighbours.one_partition ELSE neighbours.other_partition END AS kafka_partition,
         CASE WHEN sides.side = 1 THEN neighbours.one_offset ELSE neighbours.other_offset END AS kafka_offset
@@ -69,7 +73,7 @@ attended AS (
         overlapping.first_class,
         overlapping.second_class,
         overlapping.class_id,
-        overlapping.started_at,
+        overlapping.first_day,
         attendance_recorded.kafka_topic,
         attendance_recorded.kafka_partition,
         attendance_recorded.kafka_offset,
@@ -86,7 +90,8 @@ told AS (
         person_key,
         first_class,
         second_class,
-        (array_agg(class_id ORDER BY started_at DESC, class_id DESC))[1] AS class_id,
+        -- Days sort as text: the class of the latest, of several the bytewise greatest.
+        substr(max(concat(CAST(first_day AS VARCHAR), class_id)), 11) AS class_id,
         count(*) AS sessions,
         array_agg(
             concat(kafka_topic, '/', kafka_partition, '@', kafka_offset)

@@ -60,7 +60,8 @@ gathered AS (
         contact,
         contact_key,
         count(DISTINCT person_key) AS persons,
-        (array_agg(class_id ORDER BY day DESC, class_id DESC NULLS LAST))[1] AS class_id,
+        -- Days sort as text: the class of the latest, of several the bytewise greatest.
+        nullif(substr(max(concat(CAST(day AS VARCHAR), class_id)), 11), '') AS class_id,
         max(CAST(extract(YEAR FROM day) AS BIGINT)) AS year,
         array_agg(
             concat(kafka_topic, '/', kafka_partition, '@', kafka_offset)
