@@ -259,6 +259,20 @@ fn a_data_root_with_spaces_and_chinese_in_its_name_is_one_like_any_other() {
 }
 
 #[test]
+fn a_demo_replaces_what_is_left_of_its_own_and_says_the_same() {
+    let k = Kangyang::new("demo");
+    let demo = ["demo", "--seed", "3", "--trainees", "300", "--data", "data"];
+    let first = k.ok(demo);
+    assert!(first.contains("leads: "), "{first}");
+    // As a removal that was stopped half-way leaves it.
+    std::fs::remove_dir_all(k.data().join("events/_delta_log")).expect("the log can be removed");
+    assert_eq!(k.ok(demo), first);
+    // Without its mark it is another's.
+    std::fs::remove_file(k.data().join(".kangyang-demo")).expect("the mark can be removed");
+    k.run(demo).exits(1).says("holds something else");
+}
+
+#[test]
 fn a_model_that_cannot_run_is_told_with_file_and_line() {
     let k = Kangyang::new("models");
     k.ok(["demo", "--trainees", "300", "--data", "data"]);
