@@ -39,6 +39,10 @@ const LAYER_EXCEPTIONS: [(&str, &str, &str); 4] = [
     ("ledger", "pin", "it accounts for every offset below the pin, whatever became of it"),
 ];
 
+/// A layer that one model alone may read: (model, layer, why). For every other model, that model then is of this layer.
+const LAYER_DOORS: [(&str, &str, &str); 1] =
+    [("leads", "leads", "it is the one table of all leads; no other mart and no state reads one, so that a lead never changes a figure")];
+
 /// Words that end the process or lose exactness: (word, what to do instead).
 const FORBIDDEN: [(&str, &str); 9] = [
     (".unwrap(", "return an error, or name the invariant with the type"),
@@ -94,7 +98,8 @@ fn every_model_reads_only_its_layers() {
         let may = LAYERS.iter().find(|(l, _)| *l == model.layer).map_or(&[][..], |(_, may)| *may);
         for (line, table) in &model.reads {
             let Some(layer) = layers.get(table) else { continue };
-            if may.contains(&layer.as_str()) {
+            let door = LAYER_DOORS.iter().any(|(m, l, _)| *m == model.name && l == layer);
+            if may.contains(&layer.as_str()) || door {
                 continue;
             }
             match LAYER_EXCEPTIONS.iter().position(|(m, t, _)| *m == model.name && t == table) {
@@ -137,7 +142,10 @@ fn no_query_names_a_topic() {
     for file in files("queries", "sql") {
         for (n, line) in strip_comments(&text(&file), "--", false).lines().enumerate() {
             let literal = |l: &str| ["'training'", "'certification'", "'administration'"].iter().any(|t| l.contains(t));
-            let compared = line.contains("kafka_topic") && line.contains('\'') || line.contains("topic") && literal(line);
+            // To show a topic beside other text is fine, to compare it with one is not.
+            let shown = |at: usize| line[at + "kafka_topic".len()..].starts_with([',', ')']) || line.trim_end().ends_with("kafka_topic");
+            let named = line.match_indices("kafka_topic").any(|(at, _)| !shown(at));
+            let compared = named && line.contains('\'') || line.contains("topic") && literal(line);
             let whole = [".training'", ".certification'", ".administration'"].iter().any(|t| line.contains(t));
             if compared || whole {
                 bad.push(format!("{}:{}: {}", file.display(), n + 1, line.trim()));
@@ -422,6 +430,7 @@ fn layer_of_tables() -> BTreeMap<String, String> {
     files("schemas/events", "json").iter().for_each(|f| put(&stem(f), "base"));
     files("schemas/reference", "csv").iter().for_each(|f| put(&stem(f), "reference"));
     models().iter().for_each(|m| put(&m.name, &m.layer));
+    LAYER_DOORS.iter().for_each(|(model, layer, _)| put(model, layer));
     all
 }
 

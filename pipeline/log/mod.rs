@@ -9,6 +9,7 @@ use crate::contract::Topic;
 use crate::error::{Error, Result};
 use crate::telemetry;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext};
@@ -93,3 +94,5 @@ impl ClientContext for Told {
         telemetry::kafka(kind, message);
     }
 }
+
+impl ConsumerContext for Told {}

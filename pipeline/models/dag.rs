@@ -3,7 +3,9 @@ use crate::error::{Error, Result};
 use crate::tree::Tree;
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::visit_relations;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 /// The folders of `queries/`, in the order in which they may read each other (design §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +55,8 @@ pub struct Model {
     pub grain: String,
     /// The tables it reads: models and base tables.
     pub reads: BTreeSet<String>,
+    /// Of these, what its text names more than once.
+    pub rereads: BTreeSet<String>,
 }
 
 /// All models, and their order.
@@ -80,7 +84,9 @@ impl Dag {
                     return Err(Error::new(format!("{}: the name {stem} is taken by {}", at(1), other.path)));
                 }
                 let reads = tables(text).map_err(|e| Error::new(format!("{}: SQL can't be read", at(1))).detail(e))?;
-                let model = Model { name: stem.to_owned(), layer, path: path.to_owned(), sql: text.to_owned(), sentence, grain, reads };
+                let rereads = named_again(text).intersection(&reads).cloned().collect();
+                let (name, path, sql) = (stem.to_owned(), path.to_owned(), text.to_owned());
+                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads };
                 models.insert(stem.to_owned(), model);
             }
         }
@@ -151,6 +157,21 @@ pub fn tables(sql: &str) -> Result<BTreeSet<String>, String> {
     let (tables, ctes) = resolve_table_references(&statement, true).map_err(|e| e.to_string())?;
     let ctes: BTreeSet<String> = ctes.iter().map(|t| t.table().to_owned()).collect();
     Ok(tables.into_iter().map(|t| t.table().to_owned()).filter(|t| !ctes.contains(t)).collect())
+}
+
+/// The tables, steps of its own included, that a query names more than once.
+fn named_again(sql: &str) -> BTreeSet<String> {
+    let (mut seen, mut again) = (BTreeSet::new(), BTreeSet::new());
+    if let Some(Statement::Statement(statement)) = DFParser::parse_sql(sql).ok().and_then(|mut s| s.pop_front()) {
+        let _ = visit_relations(&statement, |relation| {
+            let name = relation.0.last().map(ToString::to_string).unwrap_or_default();
+            if !seen.insert(name.clone()) {
+                again.insert(name);
+            }
+            ControlFlow::<()>::Continue(())
+        });
+    }
+    again
 }
 
 fn line_of(text: &str, word: &str) -> usize {

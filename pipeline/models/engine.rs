@@ -286,13 +286,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes one model ready: held as a table if more than one of `steps` reads it, else a view.
+    /// Makes one model ready: held as a table if `steps` read it more than once, else a view. Leads are held too: each is much work for
+    /// few rows, and as views of the one mart that reads them all would run at once.
     pub async fn provide_among(&mut self, name: &str, steps: &[String]) -> Result<()> {
         if self.ready.contains(name) {
             return Ok(());
         }
-        let readers = steps.iter().filter(|n| self.dag.models.get(*n).is_some_and(|m| m.reads.contains(name))).count();
-        self.provide(name, readers > 1).await
+        let models = || steps.iter().filter_map(|n| self.dag.models.get(n));
+        let readers = models().filter(|m| m.reads.contains(name)).count();
+        let reread = readers > 1 || models().any(|m| m.rereads.contains(name));
+        let lead = self.dag.models.get(name).is_some_and(|m| m.layer == Layer::Leads);
+        self.provide(name, reread || lead).await
     }
 
     /// Lets go of models that none of the steps ahead reads, and of what they hold.
@@ -301,13 +305,13 @@ impl Engine {
         while let Some(name) = open.pop() {
             for r in self.dag.models.get(&name).iter().flat_map(|m| &m.reads) {
                 // A view reads what it is made of whenever it is read itself.
-                if read.insert(r.clone()) && self.is_state(r) && self.ready.contains(r) && !self.held.contains_key(r) {
+                if read.insert(r.clone()) && self.is_step(r) && self.ready.contains(r) && !self.held.contains_key(r) {
                     open.push(r.clone());
                 }
             }
         }
         // Marts stay: they are files, and a report reads them.
-        let done: Vec<String> = self.ready.iter().filter(|r| !read.contains(*r) && self.is_state(r)).cloned().collect();
+        let done: Vec<String> = self.ready.iter().filter(|r| !read.contains(*r) && self.is_step(r)).cloned().collect();
         for name in done {
             if self.session.deregister_table(name.as_str()).is_ok() {
                 self.ready.remove(&name);
@@ -319,8 +323,9 @@ impl Engine {
         }
     }
 
-    fn is_state(&self, name: &str) -> bool {
-        self.dag.models.get(name).is_some_and(|m| m.layer == Layer::State)
+    /// Whether a model is a step on the way: no file keeps it.
+    fn is_step(&self, name: &str) -> bool {
+        self.dag.models.get(name).is_some_and(|m| matches!(m.layer, Layer::State | Layer::Leads))
     }
 
     async fn provide(&mut self, name: &str, hold: bool) -> Result<()> {

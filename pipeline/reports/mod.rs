@@ -48,13 +48,32 @@ pub fn failed_checks(bad: &[Finding]) -> Error {
     Error::refused(format!("{} checks do not hold", bad.len())).detail(list).hint("see the rows with: kangyang check")
 }
 
-/// Makes a period's tables, checks, and publishes them. Errors: a failed check (exit 3, nothing is published), a form that does not fit.
+/// A report in memory: every byte of it is decided by what its manifest names.
+pub struct Made {
+    /// Without the revision's number, which publishing gives.
+    pub manifest: Manifest,
+    /// Content by file name, without the manifest.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The tables as a terminal shows them.
+    pub text: String,
+}
+
+/// Checks, makes a period's tables, and publishes them. Errors: a failed check (exit 3, nothing is published), a form that does not fit.
 pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> {
     engine.set_period(r.period)?;
     let bad = engine.checks().await?;
     if !bad.is_empty() {
         return Err(failed_checks(&bad));
     }
+    let made = make(engine, r).await?;
+    let home = r.root.join("reports").join(&r.period.name);
+    let (dir, new) = put(&home, made.manifest, &made.files)?;
+    Ok(Published { dir, new, text: made.text })
+}
+
+/// Makes a period's tables, whatever the checks say. Error: a form that does not fit.
+pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
+    engine.set_period(r.period)?;
     let names: Vec<String> =
         engine.dag.layer(Layer::Reports).into_iter().filter(|n| r.queries.files.contains_key(&format!("reports/{n}.toml"))).collect();
     engine.prepare(&names).await?;
@@ -85,9 +104,7 @@ pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> 
     files.insert("report.html".into(), render::html(&sheets, &vars)?);
     manifest.outputs = files.iter().map(|(n, b)| (n.clone(), Output::of(b))).collect();
     let text = sheets.iter().map(|s| render::terminal(s, &vars)).collect::<Vec<_>>().join("\n");
-    let home = r.root.join("reports").join(&r.period.name);
-    let (dir, new) = put(&home, manifest, &files)?;
-    Ok(Published { dir, new, text })
+    Ok(Made { manifest, files, text })
 }
 
 /// Finds the inputs among the revisions there, else adds the next one, whole in one step. One at a time does so.

@@ -6,7 +6,7 @@ use crate::contract::{Contract, Topic};
 use crate::error::{Context, Error, Result};
 use crate::lake::recall::{Known, decided, last_messages};
 use crate::lake::{Lake, Partition, app};
-use crate::log::Log;
+use crate::log::{Log, Told};
 use crate::telemetry;
 use arrow::datatypes::SchemaRef;
 use rdkafka::config::RDKafkaLogLevel;
@@ -63,7 +63,7 @@ pub struct Group {
     pub options: Options,
     /// Asked for the log's ends alone. To a reader of committed data the log ends before an open transaction, whose messages have their
     /// append times already: such an end would make an as-of final too early.
-    pub written: BaseConsumer,
+    pub written: BaseConsumer<Told>,
     pub state: Mutex<State>,
 }
 
@@ -211,7 +211,8 @@ impl Group {
             ("isolation.level", "read_committed"),
             ("auto.offset.reset", "earliest"),
         ];
-        let reader: BaseConsumer = self.log.client(&[], &fixed).create().context(|| "Kafka consumer can't be made".into())?;
+        let reader: BaseConsumer<Told> =
+            self.log.client(&[], &fixed).create_with_context(Told).context(|| "Kafka consumer can't be made".into())?;
         let mut list = TopicPartitionList::new();
         for (part, (offset, _)) in &expected {
             list.add_partition_offset(&part.0, part.1, Offset::Offset(*offset)).context(|| "partition can't be assigned".into())?;
@@ -316,11 +317,11 @@ fn hint(consumer: &BaseConsumer<Group>, landed: &[(Partition, i64, i64)]) {
 
 impl ClientContext for Group {
     fn error(&self, e: KafkaError, reason: &str) {
-        warn!(%e, reason, "Kafka client");
+        Told.error(e, reason);
     }
 
-    fn log(&self, _: RDKafkaLogLevel, _: &str, message: &str) {
-        warn!(message, "Kafka client");
+    fn log(&self, level: RDKafkaLogLevel, kind: &str, message: &str) {
+        Told.log(level, kind, message);
     }
 }
 

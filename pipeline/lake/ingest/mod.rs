@@ -11,7 +11,7 @@ use super::table::{Outcome, Tries, now_ms};
 use super::{Lake, Partition, partitions_app};
 use crate::contract::{Contract, Topic};
 use crate::error::{Context, Error, Result};
-use crate::log::{Log, topics};
+use crate::log::{Log, Told, topics};
 use crate::telemetry;
 use commit::commit_rejects;
 use group::{Group, PATIENCE, State, recreated, watermarks};
@@ -103,7 +103,7 @@ pub fn ingest(log: &Log, contract: Arc<Contract>, lake: Lake, runtime: &Handle, 
     ];
     let schema = contract.lake_schema();
     let looks = [("group.id", name.as_str()), ("enable.auto.commit", "false"), ("isolation.level", "read_uncommitted")];
-    let written = log.client(&[], &looks).create().context(|| "Kafka consumer can't be made".into())?;
+    let written = log.client(&[], &looks).create_with_context(Told).context(|| "Kafka consumer can't be made".into())?;
     let group = Group {
         written,
         log: log.clone(),
@@ -323,7 +323,7 @@ fn follow_position(st: &mut State, consumer: &BaseConsumer<Group>) -> Result<()>
 }
 
 /// Asks for the log's ends: notes the instant at which a partition's end was seen, returns how many messages are left to read.
-fn look_at_ends(st: &mut State, written: &BaseConsumer) -> i64 {
+fn look_at_ends(st: &mut State, written: &BaseConsumer<Told>) -> i64 {
     let now = now_ms();
     let mut lag = 0;
     for s in &mut st.segments {
