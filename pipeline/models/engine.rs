@@ -189,6 +189,10 @@ pub struct Finding {
     pub first: Answer,
 }
 
+/// The most bytes that held tables take in memory, however much there is: beyond it a file is as fast to read, and joins that know a
+/// side's rows, not its bytes, are planned better (10 M events, 22 leads: 11 s against 38).
+const HELD: u64 = 256 << 20;
+
 /// The most bad rows of a check that are kept.
 const FIRST: usize = 20;
 
@@ -247,7 +251,7 @@ impl Engine {
             session,
             dag,
             ready: BTreeSet::new(),
-            hold_limit: o.memory / 4,
+            hold_limit: (o.memory / 4).min(HELD),
             held_bytes: Arc::default(),
             held: BTreeMap::new(),
             scratch,
