@@ -5,6 +5,7 @@ use kangyang::config::Settings;
 use kangyang::models::{Period, Pin, pin};
 use kangyang::table::Format;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Event-sourced completion figures for a city's training plan: Kafka to a Parquet lake to SQL, every figure exact and reproducible.
 #[derive(Parser, Debug)]
@@ -70,6 +71,12 @@ pub enum Command {
     },
     /// Merges the lake's small files, beside ingest and readers
     Compact,
+    /// Removes files that the lake no longer needs; no event, no figure and no pin is lost by it
+    Vacuum {
+        /// How long a file stays that compaction replaced, for readers that still have it open; at least 1h
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = humantime::parse_duration)]
+        retain: Duration,
+    },
     /// Ad-hoc SQL on events, models and marts
     Sql {
         /// The query

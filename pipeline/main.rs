@@ -6,8 +6,9 @@ use cli::{At, Cli, Command, Targets, Topics};
 use kangyang::config::{self, Settings};
 use kangyang::contract::Contract;
 use kangyang::error::{Context, Error, Exit, Result};
-use kangyang::lake::{Lake, ingest, maintain};
+use kangyang::lake::{Lake, compact, ingest, vacuum};
 use kangyang::log::{Log, produce, targets, topics};
+use kangyang::models::engine::sweep;
 use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
 use kangyang::table::{self, Printer, Stdout, say};
 use kangyang::tree::Tree;
@@ -133,8 +134,17 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
         Command::Compact => runtime.block_on(async {
             let root = existing(&settings)?;
             let mut lake = Lake::open(&root).await?;
-            let done = maintain::compact(&mut lake).await?;
+            let done = compact::compact(&mut lake).await?;
             say(format!("{} files became {}, {} rows", done.files.0, done.files.1, done.rows))
+        }),
+        Command::Vacuum { retain } => runtime.block_on(async {
+            let root = existing(&settings)?;
+            let mut lake = Lake::open(&root).await?;
+            let gone = vacuum::vacuum(&mut lake, retain).await?;
+            sweep(&root)?;
+            reports::sweep(&root)?;
+            let size = bytesize::ByteSize(gone.bytes);
+            say(format!("{} files of the tables and {} of their logs removed, {size}", gone.files, gone.log))
         }),
         Command::Build(at) => runtime.block_on(async {
             let root = existing(&settings)?;
