@@ -69,6 +69,12 @@ pub enum Command {
         #[arg(long)]
         provisional: bool,
     },
+    /// Makes published reports again from their pins and compares every byte; exit 3 and the cells that differ where one is not the same
+    Verify {
+        /// Manifests: DATA/reports/PERIOD/rN/manifest.json
+        #[arg(required = true, value_name = "PATH")]
+        manifests: Vec<PathBuf>,
+    },
     /// Merges the lake's small files, beside ingest and readers
     Compact,
     /// Removes files that the lake no longer needs; no event, no figure and no pin is lost by it

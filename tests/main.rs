@@ -19,6 +19,7 @@ mod engines; // other engines run the same SQL, foreign readers read the same fi
 mod exactly_once; // nothing lost, nothing twice: kills, zombies, transactions, lost logs
 mod figures; // pins, as-of dates, reports, and models that can't run
 mod fold; // every mart against an independent fold
+mod pins; // reports made again from their pins, whatever the lake went through since
 mod render; // the report's forms: xlsx, html, csv, terminal
 mod rules; // a folder each: events in, rows out
 mod tidy; // the house's own laws

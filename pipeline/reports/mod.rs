@@ -2,6 +2,7 @@
 pub mod form;
 pub mod manifest;
 pub mod render;
+pub mod verify;
 
 use crate::contract::Contract;
 use crate::durable::{self, lock, sync};
@@ -86,6 +87,7 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
         as_of: r.pinned.as_of.map(|t| t.to_rfc3339()),
         provisional: r.pinned.provisional,
         tool: format!("kangyang {}", env!("CARGO_PKG_VERSION")),
+        libraries: manifest::libraries(),
         queries: digests(r.queries),
         schemas: digests(r.schemas),
         outputs: BTreeMap::new(),
