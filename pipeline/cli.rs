@@ -6,6 +6,7 @@ use kangyang::models::{Period, Pin, pin};
 use kangyang::reports::explain::Question;
 use kangyang::table::Format;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Event-sourced completion figures for a city's training plan: Kafka to a Parquet lake to SQL, every figure exact and reproducible.
 #[derive(Parser, Debug)]
@@ -69,10 +70,22 @@ pub enum Command {
         #[arg(long)]
         provisional: bool,
     },
+    /// Makes published reports again from their pins and compares every byte; exit 3 and the cells that differ where one is not the same
+    Verify {
+        /// Manifests: DATA/reports/PERIOD/rN/manifest.json
+        #[arg(required = true, value_name = "PATH")]
+        manifests: Vec<PathBuf>,
+    },
     /// From a figure to the events behind it: one line for each that counts
     Explain(Explain),
     /// Merges the lake's small files, beside ingest and readers
     Compact,
+    /// Removes files that the lake no longer needs; no event, no figure and no pin is lost by it
+    Vacuum {
+        /// How long a file stays that compaction replaced, for readers that still have it open; at least 1h
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = humantime::parse_duration)]
+        retain: Duration,
+    },
     /// Ad-hoc SQL on events, models and marts
     Sql {
         /// The query

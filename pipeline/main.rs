@@ -6,10 +6,12 @@ use cli::{At, Cli, Command, Targets, Topics};
 use kangyang::config::{self, Settings};
 use kangyang::contract::Contract;
 use kangyang::error::{Context, Error, Exit, Result};
-use kangyang::lake::{Lake, ingest, maintain};
+use kangyang::lake::{Lake, compact, ingest, vacuum};
 use kangyang::log::{Log, produce, targets, topics};
+use kangyang::models::engine::sweep;
 use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
-use kangyang::table::{self, Printer, Stdout, say};
+use kangyang::reports::verify::{self, Claim};
+use kangyang::table::{self, Format, Printer, Stdout, say};
 use kangyang::tree::Tree;
 use kangyang::{demo, reports, telemetry};
 use std::fmt::Display;
@@ -133,8 +135,18 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
         Command::Compact => runtime.block_on(async {
             let root = existing(&settings)?;
             let mut lake = Lake::open(&root).await?;
-            let done = maintain::compact(&mut lake).await?;
+            let done = compact::compact(&mut lake).await?;
             say(format!("{} files became {}, {} rows", done.files.0, done.files.1, done.rows))
+        }),
+        Command::Verify { manifests } => runtime.block_on(verify(&settings, &contract, &schemas, &manifests, cli.format)),
+        Command::Vacuum { retain } => runtime.block_on(async {
+            let root = existing(&settings)?;
+            let mut lake = Lake::open(&root).await?;
+            let gone = vacuum::vacuum(&mut lake, retain).await?;
+            sweep(&root)?;
+            reports::sweep(&root)?;
+            let size = bytesize::ByteSize(gone.bytes);
+            say(format!("{} files of the tables and {} of their logs removed, {size}", gone.files, gone.log))
         }),
         Command::Build(at) => runtime.block_on(async {
             let root = existing(&settings)?;
@@ -254,6 +266,53 @@ async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) ->
     Ok((engine, pinned))
 }
 
+/// Makes each report again at its own pin. Errors (exit 3): one does not agree; else (exit 1): one can't be made.
+async fn verify(settings: &Settings, contract: &Contract, schemas: &Tree, manifests: &[PathBuf], format: Format) -> Result<()> {
+    let queries = Tree::queries(settings.queries.as_deref())?;
+    let mut out = BufWriter::new(Stdout);
+    let mut table = Printer::new(format, verify::schema(), &mut out)?;
+    let (mut differing, mut failed) = (vec![], vec![]);
+    for path in manifests {
+        let checked = async {
+            let claim = Claim::read(path)?;
+            let root = if settings.data.is_some() { existing(settings)? } else { claim.root()? };
+            let (mut engine, pinned) = open(settings, contract, &root, &At { pin: Some(claim.pin()?), as_of: None }).await?;
+            let (period, pinned) = (claim.period()?, claim.pinned(pinned.pin)?);
+            let request = reports::Request { period: &period, pinned: &pinned, contract, schemas, queries: &queries, root: &root };
+            let found = claim.compare(&reports::make(&mut engine, &request).await?)?;
+            Ok::<_, Error>((claim, found))
+        };
+        match checked.await {
+            // Rows alone go to stdout where a program reads them.
+            Ok((claim, found)) if found.is_empty() && format == Format::Table => say(claim.agreed())?,
+            Ok((claim, found)) if found.is_empty() => complain(claim.agreed()),
+            Ok((_, found)) => {
+                table.write(&verify::rows(path, &found)?)?;
+                differing.push(format!("{}: {}", path.display(), verify::told(&found)));
+            }
+            Err(e) if manifests.len() == 1 => return Err(e),
+            Err(e) => failed.push(format!("{}: {e}", path.display())),
+        }
+    }
+    if !differing.is_empty() || format != Format::Table {
+        table.finish()?;
+    }
+    if !failed.is_empty() {
+        return Err(Error::new(format!("{} of {} reports can't be made again", failed.len(), manifests.len())).detail(failed.join("; ")));
+    }
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let list = differing.join("; ");
+    let error = Error::refused(match manifests.len() {
+        1 => "report is not what its pin gives".to_owned(),
+        all => format!("{} of {all} reports are not what their pins give", differing.len()),
+    });
+    let hint = "where input_differs, give the SQL and reference data of the publication with --queries and --schemas";
+    let error = if list.contains("input_differs") { error.hint(hint) } else { error };
+    Err(error.detail(list))
+}
+
 /// `--plan`, or the only one. Error (usage): there are several, or none.
 async fn plan(settings: &Settings, engine: &mut Engine) -> Result<String> {
     let plans = engine.plans().await?;
@@ -261,7 +320,8 @@ async fn plan(settings: &Settings, engine: &mut Engine) -> Result<String> {
         (Some(p), all) if all.contains(p) => Ok(p.clone()),
         (Some(p), all) => Err(Error::usage(format!("there is no plan {p}")).hint(format!("plans with targets: {}", all.join(", ")))),
         (None, [one]) => Ok(one.clone()),
-        (None, []) => Err(Error::new("no plan has targets").hint("load an allocation table: kangyang targets load FILE.csv")),
+        (None, []) => Err(Error::new("no plan has targets")
+            .hint("load an allocation table: kangyang targets load FILE.csv; as of a date before that there is none")),
         (None, all) => Err(Error::usage("there is more than one plan").hint(format!("choose with --plan: {}", all.join(", ")))),
     }
 }

@@ -124,18 +124,24 @@ struct Scratch {
     _lock: File,
 }
 
+/// Removes the scratch folders that crashed sessions left below a data root. While the value lives, no new one is made.
+pub fn sweep(root: &Path) -> Result<File> {
+    // One process at a time, so that none takes a folder for a dead one's that is just being made.
+    let gate = lock(&root.join(".scratch.lock"))?;
+    for entry in std::fs::read_dir(root).context(|| format!("folder {} can't be read", root.display()))?.flatten() {
+        let path = entry.path();
+        let dead = || File::open(path.join("lock")).map_or(true, |f| f.try_lock().is_ok());
+        if entry.file_name().to_string_lossy().starts_with(".scratch-") && dead() {
+            tracing::info!("removing {}, which a crash left", path.display());
+            let _ = std::fs::remove_dir_all(&path);
+        }
+    }
+    Ok(gate)
+}
+
 impl Scratch {
     fn new(root: &Path) -> Result<Scratch> {
-        // One process at a time, so that none takes a folder for a dead one's that is just being made.
-        let _gate = lock(&root.join(".scratch.lock"))?;
-        for entry in std::fs::read_dir(root).context(|| format!("folder {} can't be read", root.display()))?.flatten() {
-            let path = entry.path();
-            let dead = || File::open(path.join("lock")).map_or(true, |f| f.try_lock().is_ok());
-            if entry.file_name().to_string_lossy().starts_with(".scratch-") && dead() {
-                tracing::info!("removing {}, which a crash left", path.display());
-                let _ = std::fs::remove_dir_all(&path);
-            }
-        }
+        let _gate = sweep(root)?;
         let path = root.join(format!(".scratch-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&path).context(|| format!("folder {} can't be made", path.display()))?;
         Ok(Scratch { _lock: lock(&path.join("lock"))?, path })

@@ -29,14 +29,21 @@ pub struct Manifest {
     pub as_of: Option<String>,
     /// Whether the log's end was not seen.
     pub provisional: bool,
-    /// The version of the program that published; for information, it decides nothing.
+    /// The version of the program that published; like the next, for information, it decides nothing.
     pub tool: String,
+    /// The versions of the libraries that had a hand in the bytes, by name: where to look if they can't be made again.
+    pub libraries: BTreeMap<String, String>,
     /// SHA-256 of each SQL file and form used, by path.
     pub queries: BTreeMap<String, String>,
     /// SHA-256 of each schema and reference file, by path.
     pub schemas: BTreeMap<String, String>,
     /// Each published file but this, by name.
     pub outputs: BTreeMap<String, Output>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
 }
 
 /// A published file.
@@ -59,10 +66,17 @@ impl Output {
 impl Manifest {
     /// Reads a manifest. Errors: it is no JSON of this form, or of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Manifest> {
-        let manifest: Manifest = serde_json::from_slice(bytes).context(|| "manifest can't be read".to_owned())?;
-        if manifest.format != FORMAT {
-            let detail = format!("its format is {}, this program knows {FORMAT}", manifest.format);
-            return Err(Error::new("manifest can't be read").detail(detail).hint("use the version of kangyang that its `tool` names"));
+        let failed = || "manifest can't be read".to_owned();
+        // First the version alone: another one's keys are others.
+        let Version { format } = serde_json::from_slice(bytes).context(failed)?;
+        if format != FORMAT {
+            let detail = format!("its format is {format}, this program knows {FORMAT}");
+            return Err(Error::new(failed()).detail(detail).hint("use the version of kangyang that its `tool` names"));
+        }
+        let manifest: Manifest = serde_json::from_slice(bytes).context(failed)?;
+        // A name is one of the folder's own files, never a way out of it.
+        if let Some(name) = manifest.outputs.keys().find(|n| n.is_empty() || n.starts_with('.') || n.contains(['/', '\\'])) {
+            return Err(Error::new(failed()).detail(format!("{name:?} is no file of its folder")));
         }
         Ok(manifest)
     }
@@ -83,6 +97,19 @@ impl Manifest {
         }
         sha256(text.as_bytes())
     }
+}
+
+/// The libraries that compute, encode and compress what is published.
+const LIBRARIES: [&str; 8] = ["arrow", "datafusion", "flate2", "minijinja", "parquet", "rust_xlsxwriter", "zlib-rs", "zstd-sys"];
+
+/// Their versions in this build.
+pub fn libraries() -> BTreeMap<String, String> {
+    let lock = include_str!("../../Cargo.lock");
+    let version = |name: &str| {
+        let (_, after) = lock.split_once(&format!("\nname = \"{name}\"\nversion = \""))?;
+        Some((name.to_owned(), after.split_once('"')?.0.to_owned()))
+    };
+    LIBRARIES.into_iter().filter_map(version).collect()
 }
 
 /// SHA-256 in lower-case hex.

@@ -3,9 +3,10 @@ pub mod explain;
 pub mod form;
 pub mod manifest;
 pub mod render;
+pub mod verify;
 
 use crate::contract::Contract;
-use crate::durable::{lock, sweep, sync};
+use crate::durable::{self, lock, sync};
 use crate::error::{Context, Error, Result};
 use crate::models::engine::Finding;
 use crate::models::{Engine, Layer, Period, Pinned, marts};
@@ -87,6 +88,7 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
         as_of: r.pinned.as_of.map(|t| t.to_rfc3339()),
         provisional: r.pinned.provisional,
         tool: format!("kangyang {}", env!("CARGO_PKG_VERSION")),
+        libraries: manifest::libraries(),
         queries: digests(r.queries),
         schemas: digests(r.schemas),
         outputs: BTreeMap::new(),
@@ -108,11 +110,12 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     Ok(Made { manifest, files, text })
 }
 
-/// Finds the inputs among the revisions there, else adds the next one, whole in one step. One at a time does so.
-fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result<(PathBuf, bool)> {
+/// Finds the inputs among the revisions in `home` (`reports/PERIOD`), else adds the next one, whole in one step, and tells so (true).
+/// One at a time does so.
+pub fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result<(PathBuf, bool)> {
     std::fs::create_dir_all(home).context(|| format!("folder {} can't be made", home.display()))?;
     let _lock = lock(&home.join(".lock"))?;
-    sweep(home)?;
+    durable::sweep(home)?;
     for entry in std::fs::read_dir(home).context(|| format!("folder {} can't be read", home.display()))? {
         let path = entry.context(|| format!("folder {} can't be read", home.display()))?.path();
         let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
@@ -137,6 +140,19 @@ fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -
     std::fs::rename(&aside, &place).context(|| format!("report can't be put at {}", place.display()))?;
     sync(&place)?;
     Ok((place, true))
+}
+
+/// Removes what crashed publications left half made, of every period.
+pub fn sweep(root: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(root.join("reports")).into_iter().flatten().flatten() {
+        let home = entry.path();
+        // A folder without a lock is none of ours.
+        if home.join(".lock").is_file() {
+            let _lock = lock(&home.join(".lock"))?;
+            durable::sweep(&home)?;
+        }
+    }
+    Ok(())
 }
 
 fn digests(tree: &Tree) -> BTreeMap<String, String> {
