@@ -68,6 +68,27 @@ pub enum Command {
         #[arg(long)]
         provisional: bool,
     },
+    /// Signs a period's latest published report: an event of the log, with the report's pin and digest
+    Close {
+        /// A month such as 2021-06, or a year
+        #[arg(value_parser = |text: &str| Period::new("", text).map(|p| p.name))]
+        period: String,
+        /// The code of the office that signs
+        #[arg(long, env = "KANGYANG_SIGNER", value_name = "OFFICE")]
+        signer: String,
+    },
+    /// Opens a closed period for a revision
+    Reopen {
+        /// A month such as 2021-06, or a year
+        #[arg(value_parser = |text: &str| Period::new("", text).map(|p| p.name))]
+        period: String,
+        /// The code of the office that signs
+        #[arg(long, env = "KANGYANG_SIGNER", value_name = "OFFICE")]
+        signer: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Merges the lake's small files, beside ingest and readers
     Compact,
     /// Ad-hoc SQL on events, models and marts

@@ -1,52 +1,16 @@
 -- The completions withdrawn and not stated again, which would be in the plan if they were in force (核减).
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset), the last in force of its series
-WITH
-
-stated AS (
-    SELECT
-        move,
-        kafka_topic,
-        kafka_partition,
-        kafka_offset,
-        series,
-        state
-    FROM contested_moves
-    WHERE type = 'kangyang.trainee_completed.v1'
-),
-
-last_moves AS (
-    SELECT
-        series,
-        max(move) AS move
-    FROM stated
-    GROUP BY series
-),
-
-ended AS (
-    SELECT
-        stated.kafka_topic,
-        stated.kafka_partition,
-        stated.kafka_offset
-    FROM stated
-    INNER JOIN last_moves ON last_moves.move = stated.move
-    WHERE stated.state = 'withdrawn'
-)
-
 SELECT
-    trainee_completed.kafka_topic,      -- where the completion stands: topic
-    trainee_completed.kafka_partition,  -- where the completion stands: partition
-    trainee_completed.kafka_offset,     -- where the completion stands: offset
-    trainee_completed.class_id,         -- the class
-    trainee_completed.completed_on,     -- the day of completion
-    CAST(extract(YEAR FROM trainee_completed.completed_on) AS BIGINT) AS year, -- its year
+    ended_completions.kafka_topic,      -- where the completion stands: topic
+    ended_completions.kafka_partition,  -- where the completion stands: partition
+    ended_completions.kafka_offset,     -- where the completion stands: offset
+    ended_completions.class_id,         -- the class
+    ended_completions.completed_on,     -- the day of completion
+    CAST(extract(YEAR FROM ended_completions.completed_on) AS BIGINT) AS year, -- its year
     class_filed_in_force.plan,          -- the class's plan, as it stands
     class_filed_in_force.district_code, -- the class's district, as it stands
     class_filed_in_force.occupation     -- the class's occupation, as it stands
-FROM trainee_completed
-INNER JOIN ended
-    ON ended.kafka_topic = trainee_completed.kafka_topic
-   AND ended.kafka_partition = trainee_completed.kafka_partition
-   AND ended.kafka_offset = trainee_completed.kafka_offset
-INNER JOIN class_filed_in_force ON class_filed_in_force.class_id = trainee_completed.class_id
-WHERE trainee_completed.result = 'passed'
+FROM ended_completions
+INNER JOIN class_filed_in_force ON class_filed_in_force.class_id = ended_completions.class_id
+WHERE ended_completions.result = 'passed'
   AND NOT class_filed_in_force.schooling
