@@ -229,8 +229,8 @@ impl Engine {
             session.register_table(name.as_str(), Arc::new(table)).context(failed)?;
         }
         let pin = Some(&o.pinned.pin.0);
-        let events = Files::of_table(&o.lake.events, o.contract.lake_schema(), pin)?;
-        session.register_table("events", Arc::new(events)).context(failed)?;
+        let events = Arc::new(Files::of_table(&o.lake.events, o.contract.lake_schema(), pin)?);
+        session.register_table("events", events.clone()).context(failed)?;
         // A range of offsets that crosses the pin ends at it.
         session.register_table("lake_rejects", Arc::new(Files::of_table(&o.lake.rejects, rejects_schema(), pin)?)).context(failed)?;
         let rejects = session.sql(REJECTS).await.context(failed)?;
@@ -245,7 +245,7 @@ impl Engine {
             names.insert(kind.name.clone());
         }
         let dag = Dag::read(o.queries, &names)?;
-        let signed = Arc::new(Signed::new(o, &dag, &base));
+        let signed = Arc::new(Signed::new(o, &dag, &base, events));
         for part in Part::ALL {
             session.register_table(part.name(), Arc::new(SignedTable::new(signed.clone(), part))).context(failed)?;
         }

@@ -10,7 +10,7 @@ use super::manifest::{Manifest, revisions, sha256};
 use super::marts::{self, Figures};
 use super::pin::{Pin, Pinned};
 use crate::contract::Contract;
-use crate::durable::{Aside, lock, sync};
+use crate::durable::{Aside, lock, sweep, sync};
 use crate::error::{Context, Error, Result};
 use crate::lake::Lake;
 use crate::lake::scan::Files;
@@ -25,7 +25,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext, col, lit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,13 +100,15 @@ pub(super) struct Signed {
     contract: Arc<Contract>,
     queries: Tree,
     root: PathBuf,
-    /// How far the session reads: what was signed above it is not known in it.
+    /// The lake as the session reads it.
+    events: Arc<Files>,
+    /// How far that is: what was signed above it is not known in it.
     pin: Pin,
     memory: u64,
     /// What decides which completions are reported, beside the pin: SQL and reference data, each with its name.
     rules: Vec<(String, Rule)>,
     reports: OnceCell<BTreeMap<Digest, Report>>,
-    completions: OnceCell<(Files, File)>,
+    completions: OnceCell<(Files, Option<File>)>,
 }
 
 #[derive(Debug)]
@@ -133,7 +135,7 @@ fn id(pin: &Pin) -> String {
 }
 
 impl Signed {
-    pub(super) fn new(o: &Opening<'_>, dag: &Dag, base: &BTreeMap<String, RecordBatch>) -> Signed {
+    pub(super) fn new(o: &Opening<'_>, dag: &Dag, base: &BTreeMap<String, RecordBatch>, events: Arc<Files>) -> Signed {
         let needed = dag.needed(&[COMPLETIONS.to_owned()], &BTreeSet::new());
         let models: Vec<_> = needed.iter().filter_map(|n| dag.models.get(n)).collect();
         let read: BTreeSet<&String> = models.iter().flat_map(|m| &m.reads).collect();
@@ -144,6 +146,7 @@ impl Signed {
             contract: o.contract.clone(),
             queries: o.queries.clone(),
             root: o.scratch.to_owned(),
+            events,
             pin: o.pinned.pin.clone(),
             memory: o.memory,
             rules: rules.chain(tables.map(|(name, batch)| (name.clone(), Rule::Table(batch.clone())))).collect(),
@@ -206,11 +209,9 @@ impl Signed {
     /// The digests that closings name, whether they have an effect or not.
     async fn digests(&self) -> Result<BTreeSet<Digest>> {
         let failed = || "closings can't be read".to_owned();
-        let lake = Lake::open(&self.root).await?;
-        let session = SessionContext::new();
-        let events = Files::of_table(&lake.events, self.contract.lake_schema(), Some(&self.pin.0))?;
-        session.register_table("events", Arc::new(events)).context(failed)?;
-        let frame = session.sql("SELECT DISTINCT digest FROM events WHERE type = 'kangyang.period_closed.v1'").await.context(failed)?;
+        let events = SessionContext::new().read_table(self.events.clone()).context(failed)?;
+        let closings = events.filter(col("type").eq(lit("kangyang.period_closed.v1"))).context(failed)?;
+        let frame = closings.select_columns(&["digest"]).and_then(DataFrame::distinct).context(failed)?;
         let mut all = BTreeSet::new();
         for batch in frame.collect().await.context(failed)? {
             let digest = batch.columns().first().map(|c| cast(c, &DataType::Binary)).transpose().context(failed)?;
@@ -259,25 +260,40 @@ impl Signed {
         RecordBatch::try_new(part.schema(), columns).context(failed)
     }
 
-    /// What counted or was held at each signed pin in the years of its reports, by the rules of today: from files that are there, or made.
-    async fn read_completions(&self) -> Result<(Files, File)> {
+    /// What counted or was held at each signed pin in the years of its reports, by the rules of today: a file for each, made if missing.
+    async fn read_completions(&self) -> Result<(Files, Option<File>)> {
         let mut wanted: BTreeMap<String, (&Pin, BTreeSet<i64>)> = BTreeMap::new();
         for report in self.reports().await?.values() {
             wanted.entry(id(&report.pin)).or_insert_with(|| (&report.pin, BTreeSet::new())).1.insert(report.period.year);
+        }
+        if wanted.is_empty() {
+            return Ok((Files::of_files(&[], Part::Completions.schema())?, None));
         }
         let lake = Lake::open(&self.root).await?;
         let (dir, kept) = self.folder(&lake)?;
         let mut files = vec![];
         for (id, (pin, years)) in wanted {
-            let years: Vec<String> = years.iter().map(i64::to_string).collect();
-            let path = dir.join(format!("{id}-{}.parquet", years.join("-")));
-            let rows = match rows(&path) {
-                Some(rows) => rows,
-                None => self.make(&path, &lake, pin, &id, &years).await?,
-            };
-            files.push((path, rows));
+            let mut engine = None;
+            for year in years {
+                let path = dir.join(format!("{id}-{year}.parquet"));
+                let rows = match (rows(&path), &mut engine) {
+                    (Some(rows), _) => rows,
+                    (None, Some(engine)) => make(engine, &path, &id, year).await?,
+                    (None, none) => make(none.insert(self.engine(&lake, pin).await?), &path, &id, year).await?,
+                };
+                files.push((path, rows));
+            }
         }
-        Ok((Files::of_files(&files, Part::Completions.schema())?, kept))
+        Ok((Files::of_files(&files, Part::Completions.schema())?, Some(kept)))
+    }
+
+    /// A session cut at a signed pin.
+    async fn engine(&self, lake: &Lake, pin: &Pin) -> Result<Engine> {
+        let pinned = Pinned { pin: pin.clone(), as_of: None, provisional: false };
+        // The session that asks holds a quarter of its own, and runs nothing meanwhile.
+        let memory = self.memory / 2;
+        let opening = Opening { lake, contract: &self.contract, queries: &self.queries, pinned: &pinned, memory, scratch: &self.root };
+        Engine::open(&opening).await
     }
 
     /// The folder of these rules, and the lock that keeps it as long as it is held. Folders of other rules go, unless a session reads them.
@@ -296,6 +312,10 @@ impl Signed {
             std::fs::create_dir(&dir).context(failed)?;
         }
         let file = File::options().create(true).truncate(false).write(true).open(dir.join(".lock")).context(failed)?;
+        if file.try_lock().is_ok() {
+            sweep(&dir)?;
+            file.unlock().context(failed)?;
+        }
         file.lock_shared().context(failed)?;
         Ok((dir, file))
     }
@@ -312,41 +332,30 @@ impl Signed {
         }
         Ok(sha256(text.as_bytes()).chars().take(16).collect())
     }
+}
 
-    /// Runs the models cut at a pin; returns the rows written.
-    async fn make(&self, path: &Path, lake: &Lake, pin: &Pin, id: &str, years: &[String]) -> Result<usize> {
-        let begun = std::time::Instant::now();
-        let pinned = Pinned { pin: pin.clone(), as_of: None, provisional: false };
-        let opening = Opening {
-            lake,
-            contract: &self.contract,
-            queries: &self.queries,
-            pinned: &pinned,
-            // The session that asks holds a quarter of its own; it runs nothing meanwhile.
-            memory: self.memory / 2,
-            scratch: &self.root,
-        };
-        let mut engine = Engine::open(&opening).await?;
-        let schema = Part::Completions.schema();
-        let columns: Vec<&str> = schema.fields().iter().skip(1).map(|f| f.name().as_str()).collect();
-        let sql = format!("SELECT '{id}' AS pin_id, {} FROM {COMPLETIONS} WHERE year IN ({})", columns.join(", "), years.join(", "));
-        let mut stream = engine.rows(&sql).await?;
-        let aside = Aside::beside(path);
-        let failed = || format!("file {} can't be written", path.display());
-        let mut writer = Figures::new(File::create(aside.path()).context(failed)?, schema.clone())?;
-        let mut rows = 0;
-        while let Some(batch) = stream.next().await? {
-            let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
-            let columns = columns.collect::<Result<Vec<_>, _>>().context(failed)?;
-            rows += batch.num_rows();
-            writer.write(RecordBatch::try_new(schema.clone(), columns).context(failed)?)?;
-        }
-        writer.finish()?;
-        sync(aside.path())?;
-        aside.into_place(path)?;
-        tracing::debug!(rows, ms = begun.elapsed().as_millis() as u64, "what counted at a signed pin is kept");
-        Ok(rows)
+/// Writes what counts or is held in a year; returns the rows.
+async fn make(engine: &mut Engine, path: &Path, id: &str, year: i64) -> Result<usize> {
+    let begun = std::time::Instant::now();
+    let failed = || format!("file {} can't be written", path.display());
+    let schema = Part::Completions.schema();
+    let columns: Vec<&str> = schema.fields().iter().skip(1).map(|f| f.name().as_str()).collect();
+    let sql = format!("SELECT '{id}' AS pin_id, {} FROM {COMPLETIONS} WHERE year = {year}", columns.join(", "));
+    let mut stream = engine.rows(&sql).await?;
+    let aside = Aside::beside(path);
+    let mut writer = Figures::new(File::create(aside.path()).context(failed)?, schema.clone())?;
+    let mut rows = 0;
+    while let Some(batch) = stream.next().await? {
+        let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
+        let columns = columns.collect::<Result<Vec<_>, _>>().context(failed)?;
+        rows += batch.num_rows();
+        writer.write(RecordBatch::try_new(schema.clone(), columns).context(failed)?)?;
     }
+    writer.finish()?;
+    sync(aside.path())?;
+    aside.into_place(path)?;
+    tracing::debug!(rows, ms = begun.elapsed().as_millis() as u64, "what counted at a signed pin is kept");
+    Ok(rows)
 }
 
 /// The rows of a Parquet file; none if it isn't there or isn't whole.

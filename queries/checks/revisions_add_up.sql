@@ -1,4 +1,4 @@
--- What changed since a closing adds up to the difference, nothing late is below zero, nothing withdrawn above, and the city is the districts' sum.
+-- What changed since a closing adds up to the difference, late is not below 0, withdrawn not above, and the city is the districts' sum.
 -- grain: one figure that doesn't (period, revision, plan, district, metric)
 WITH
 
