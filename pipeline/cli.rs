@@ -78,6 +78,27 @@ pub enum Command {
     },
     /// From a figure to the events behind it: one line for each that counts
     Explain(Explain),
+    /// Signs a period's latest published report: an event of the log, with the report's pin and digest
+    Close {
+        /// A month such as 2021-06, or a year
+        #[arg(value_parser = period)]
+        period: String,
+        /// The code of the office that signs
+        #[arg(long, env = "KANGYANG_SIGNER", value_name = "OFFICE")]
+        signer: String,
+    },
+    /// Opens a closed period for a revision
+    Reopen {
+        /// A month such as 2021-06, or a year
+        #[arg(value_parser = period)]
+        period: String,
+        /// The code of the office that signs
+        #[arg(long, env = "KANGYANG_SIGNER", value_name = "OFFICE")]
+        signer: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Merges the lake's small files, beside ingest and readers
     Compact,
     /// Removes files that the lake no longer needs; no event, no figure and no pin is lost by it

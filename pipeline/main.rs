@@ -11,9 +11,10 @@ use kangyang::log::{Log, produce, targets, topics};
 use kangyang::models::engine::sweep;
 use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
 use kangyang::reports::verify::{self, Claim};
+use kangyang::reports::{self, close};
 use kangyang::table::{self, Format, Printer, Stdout, say};
 use kangyang::tree::Tree;
-use kangyang::{demo, reports, telemetry};
+use kangyang::{demo, telemetry};
 use std::fmt::Display;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -196,7 +197,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             };
             let done = reports::publish(&mut engine, &request).await?;
             say(done.text)?;
-            let place = done.dir.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or(done.dir);
+            let place = place(&settings, &root, &done.dir);
             say(format!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display()))
         }),
         Command::Explain(e) => runtime.block_on(async {
@@ -221,6 +222,24 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             table::print(cli.format, &found.beside.schema, &found.beside.batches, &mut table::Stdout)
         }),
+        Command::Close { period, signer } => runtime.block_on(async {
+            let (log, root) = (Log::new(&settings)?, existing(&settings)?);
+            let (mut engine, pinned) = open(&settings, &contract, &root, &At::default()).await?;
+            let act = close::Act { period: &period, signer: &signer };
+            let closing = close::closing(&mut engine, &pinned, &root, &act, settings.plan.as_deref()).await?;
+            close::close(&log, contract.clone(), &act, &closing)?;
+            let report = place(&settings, &root, &closing.report);
+            say(format!("{signer} signed {} as revision {} of {period}, digest {}", report.display(), closing.revision, closing.digest))?;
+            say(UNTIL_TAKEN_IN)
+        }),
+        Command::Reopen { period, signer, reason } => runtime.block_on(async {
+            let (log, root) = (Log::new(&settings)?, existing(&settings)?);
+            let (mut engine, _) = open(&settings, &contract, &root, &At::default()).await?;
+            let act = close::Act { period: &period, signer: &signer };
+            let revision = close::reopen(&mut engine, &log, contract.clone(), &act, &reason).await?;
+            say(format!("{signer} opened {period} again after revision {revision}"))?;
+            say(UNTIL_TAKEN_IN)
+        }),
         Command::Sql { query, file, at } => runtime.block_on(async {
             let sql = match (query, file) {
                 (Some(q), _) => q,
@@ -243,6 +262,14 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
     }
 }
 
+/// What a closing and a reopening end with.
+const UNTIL_TAKEN_IN: &str = "it counts once it is taken in: kangyang ingest --until-caught-up";
+
+/// A folder below the data root, as the user named that.
+fn place(settings: &Settings, root: &Path, dir: &Path) -> PathBuf {
+    dir.strip_prefix(root).map_or_else(|_| dir.to_owned(), |p| Path::new(settings.data()).join(p))
+}
+
 /// The data root of a command that reads. Error: there is none.
 fn existing(settings: &Settings) -> Result<PathBuf> {
     let hint = "fill a lake with: kangyang ingest, or see one with: kangyang demo";
@@ -250,7 +277,7 @@ fn existing(settings: &Settings) -> Result<PathBuf> {
         .map_err(|e| Error::new(format!("data root {} can't be found", settings.data())).detail(e).hint(hint))
 }
 
-async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) -> Result<(Engine, Pinned)> {
+async fn open(settings: &Settings, contract: &Arc<Contract>, root: &Path, at: &At) -> Result<(Engine, Pinned)> {
     let queries = Tree::queries(settings.queries.as_deref())?;
     let mut lake = Lake::open(root).await?;
     let pinned = match (&at.pin, at.as_of) {
@@ -267,7 +294,7 @@ async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) ->
 }
 
 /// Makes each report again at its own pin. Errors (exit 3): one does not agree; else (exit 1): one can't be made.
-async fn verify(settings: &Settings, contract: &Contract, schemas: &Tree, manifests: &[PathBuf], format: Format) -> Result<()> {
+async fn verify(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, manifests: &[PathBuf], format: Format) -> Result<()> {
     let queries = Tree::queries(settings.queries.as_deref())?;
     let mut out = BufWriter::new(Stdout);
     let mut table = Printer::new(format, verify::schema(), &mut out)?;

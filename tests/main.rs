@@ -13,6 +13,7 @@ mod support;
 
 mod clauses; // docs/clauses.md: each clause of the notice has its models and its cases
 mod cli; // the command line as one golden file
+mod closing; // a period signed, opened again, revised: what changed since, in four kinds
 mod contract; // what is accepted and what refused, and why
 mod dictionary; // docs/events.md is what the schemas say
 mod engines; // other engines run the same SQL, foreign readers read the same files

@@ -22,7 +22,7 @@ const COMMON: [&str; 7] = ["contract", "config", "durable", "error", "telemetry"
 /// Who knows all: the subcommands, and the demo that walks the whole path.
 const KNOW_ALL: [&str; 4] = ["main", "lib", "cli", "demo"];
 
-/// Which layers of SQL a layer reads; `base` is events, their types, rejects, the pin; `reference` is reference data.
+/// Which layers of SQL a layer reads; `base` is events, their types, rejects, the pin, and what was signed; `reference` is reference data.
 const LAYERS: [(&str, &[&str]); 6] = [
     ("state", &["base", "reference", "state"]),
     ("marts", &["state", "marts", "reference"]),
@@ -424,7 +424,9 @@ fn reads(text: &str) -> Vec<(usize, String)> {
 fn layer_of_tables() -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut put = |name: &str, layer: &str| drop(all.insert(name.to_owned(), layer.to_owned()));
-    ["events", "rejects", "pin"].iter().for_each(|t| put(t, "base"));
+    ["events", "rejects", "pin", "signed_reports", "signed_figures", "signed_pins", "pinned_completions"]
+        .iter()
+        .for_each(|t| put(t, "base"));
     put("event_types", "reference");
     put("report_period", "period");
     let stem = |f: &PathBuf| f.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -84,7 +84,7 @@ pub fn parquet(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>> {
 
 /// A writer of figures. Parquet's pages end where a batch handed over does: rows are handed over in batches of one size, so that
 /// neither memory nor threads decide the bytes.
-struct Figures<W: Write + Send> {
+pub(super) struct Figures<W: Write + Send> {
     even: BatchCoalescer,
     writer: ArrowWriter<W>,
 }
@@ -97,12 +97,12 @@ fn unwritten() -> String {
 }
 
 impl<W: Write + Send> Figures<W> {
-    fn new(out: W, schema: SchemaRef) -> Result<Figures<W>> {
+    pub(super) fn new(out: W, schema: SchemaRef) -> Result<Figures<W>> {
         let writer = ArrowWriter::try_new_with_options(out, schema.clone(), writer_options()?).context(unwritten)?;
         Ok(Figures { even: BatchCoalescer::new(schema, STEP), writer })
     }
 
-    fn write(&mut self, batch: RecordBatch) -> Result<()> {
+    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<()> {
         self.even.push_batch(batch).context(unwritten)?;
         while let Some(batch) = self.even.next_completed_batch() {
             self.writer.write(&batch).context(unwritten)?;
@@ -110,7 +110,7 @@ impl<W: Write + Send> Figures<W> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<W> {
+    pub(super) fn finish(mut self) -> Result<W> {
         self.even.finish_buffered_batch().context(unwritten)?;
         if let Some(rest) = self.even.next_completed_batch() {
             self.writer.write(&rest).context(unwritten)?;

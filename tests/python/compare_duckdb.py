@@ -15,6 +15,7 @@ import calendar
 import csv
 import datetime
 import decimal
+import hashlib
 import json
 import pathlib
 import sys
@@ -167,14 +168,20 @@ def reference(con, schemas, common, fields):
 
 def report_period(con, plan, period):
     """The one row that tells a report's models what they are about."""
-    year, _, month = period.partition("-")
-    last = int(month or 12)
-    first_day, last_day = f"{year}-{month or '01'}-01", f"{year}-{last:02}-{calendar.monthrange(int(year), last)[1]}"
+    year, last, last_day = last_month(period)
+    first_day = f"{period}-01" if "-" in period else f"{period}-01-01"
     con.execute(
         "CREATE TABLE report_period AS SELECT ? AS plan, ? AS period, CAST(? AS BIGINT) AS year, CAST(? AS BIGINT) AS month,"
         " CAST(? AS DATE) AS first_day, CAST(? AS DATE) AS last_day",
-        [plan, period, int(year), last, first_day, last_day],
+        [plan, period, year, last, first_day, last_day],
     )
+
+
+def last_month(period):
+    """A period's year, its last month and its last day."""
+    year, _, month = period.partition("-")
+    last = int(month or 12)
+    return int(year), last, f"{year}-{last:02}-{calendar.monthrange(int(year), last)[1]}"
 
 
 def value(text, kind):
@@ -203,10 +210,26 @@ def models(queries, with_reports):
     return found
 
 
+def reads(texts):
+    """name -> the models that it reads."""
+    parser = duckdb.connect()  # an empty one: with the views at hand it would look into them
+    return {name: {t for t in parser.get_table_names(text) if t in texts and t != name} for name, text in texts.items()}
+
+
+def needed(texts, name):
+    """A model and all that it needs."""
+    needs, found, to_see = reads(texts), set(), [name]
+    while to_see:
+        one = to_see.pop()
+        if one not in found:
+            found.add(one)
+            to_see += needs[one]
+    return found
+
+
 def in_order(texts):
     """The models' names, each after those that it reads."""
-    parser = duckdb.connect()  # an empty one: with the views at hand it would look into them
-    needs = {name: {t for t in parser.get_table_names(text) if t in texts and t != name} for name, text in texts.items()}
+    needs = reads(texts)
     done, order = set(), []
     while len(order) < len(needs):
         ready = sorted(name for name, of in needs.items() if name not in done and of <= done)
@@ -215,6 +238,62 @@ def in_order(texts):
         done.update(ready)
         order += ready
     return order
+
+
+def run(con, texts):
+    """Runs the models, each after those that it reads."""
+    for name in in_order(texts):
+        try:
+            con.execute(f'CREATE TABLE "{name}" AS {texts[name]}')
+        except duckdb.Error as error:
+            raise SystemExit(f"{name}: DuckDB can't run it: {error}") from error
+
+
+# ---- what was signed
+
+
+def signed(con, args, pin, about_events, texts):
+    """The reports that closings name, as they were signed, and what counted at their pins by the models of today."""
+    con.execute(
+        "CREATE TABLE signed_reports (digest BLOB, period VARCHAR, plan VARCHAR, provisional BOOLEAN, pin VARCHAR, pin_id VARCHAR,"
+        " year BIGINT, month BIGINT, last_day DATE)"
+    )
+    con.execute("CREATE TABLE signed_figures (digest BLOB, district_code VARCHAR, metric VARCHAR, figure BIGINT)")
+    con.execute("CREATE TABLE signed_pins (pin_id VARCHAR, kafka_topic VARCHAR, kafka_partition INTEGER, kafka_offset BIGINT)")
+    con.execute(
+        "CREATE TABLE pinned_completions (pin_id VARCHAR, plan VARCHAR, year BIGINT, district_code VARCHAR, class_id VARCHAR,"
+        " person_key BLOB, completed_on DATE, counted BOOLEAN)"
+    )
+    digests = {row[0] for row in con.execute("SELECT DISTINCT digest FROM period_closed").fetchall()}
+    ends = {(topic, partition): offset for topic, partition, offset in parse_pin(pin)}
+    years = {}
+    for path in sorted(args.data.glob("reports/*/r*/manifest.json")):
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        if digest not in digests:
+            continue
+        about = json.loads(path.read_text("utf-8"))
+        figures = path.parent / "report_figures.parquet"
+        whole = hashlib.sha256(figures.read_bytes()).hexdigest() == about["outputs"][figures.name]["sha256"]
+        if not whole or any(offset > ends.get((topic, partition), -1) for topic, partition, offset in parse_pin(about["pin"])):
+            continue
+        pin_id = hashlib.sha256(about["pin"].encode()).hexdigest()[:16]
+        year, month, last_day = last_month(about["period"])
+        row = [digest, about["period"], about["plan"], about["provisional"], about["pin"], pin_id, year, month, last_day]
+        con.execute("INSERT INTO signed_reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        con.execute("INSERT INTO signed_figures SELECT ?, district_code, metric, figure FROM read_parquet(?)", [digest, str(figures)])
+        years.setdefault(about["pin"], (pin_id, set()))[1].add(year)
+    for signed_pin, (pin_id, wanted) in years.items():
+        con.executemany(f"INSERT INTO signed_pins VALUES ('{pin_id}', ?, ?, ?)", parse_pin(signed_pin))
+        # A session of its own, cut at that pin.
+        then, _ = opened(args, signed_pin, *about_events)
+        run(then, {name: texts[name] for name in needed(texts, "reported_completions")})
+        counted_then = then.sql(
+            f"SELECT '{pin_id}' AS pin_id, plan, year, district_code, class_id, person_key, completed_on, counted"
+            f" FROM reported_completions WHERE year IN ({', '.join(map(str, wanted))})"
+        ).to_arrow_table()
+        con.register("rows_read", counted_then)
+        con.execute("INSERT INTO pinned_completions SELECT * FROM rows_read")
+        con.unregister("rows_read")
 
 
 # ---- the comparison
@@ -280,15 +359,8 @@ def compare(name, ours, theirs, ordered):
     return found
 
 
-def main():
-    args = arguments()
-    marts = args.report or args.data / "marts"
-    about = json.loads((marts / ("manifest.json" if args.report else "build.json")).read_text("utf-8"))
-    pin = args.pin if args.pin is not None else about["pin"]
-    common = json.loads((args.schemas / "common.json").read_text("utf-8"))
-    types = event_types(args.schemas, common)
-    fields = {field: schema for _, properties in types.values() for field, schema in properties.items()}
-
+def opened(args, pin, common, types, fields):
+    """A session on the lake below a pin, with event types and reference data; and of how many files the lake is."""
     con = duckdb.connect()
     # Nulls come first where a query does not say, so that one that leaves it to the engine shows as a difference.
     con.execute(f"SET threads = {args.threads}; SET TimeZone = 'UTC'; SET default_null_order = 'NULLS_FIRST'")
@@ -304,16 +376,24 @@ def main():
         columns = ", ".join(f'"{c}"' for c in ENVELOPE + list(properties))
         con.execute(f"CREATE VIEW \"{name}\" AS SELECT {columns} FROM events WHERE type = 'kangyang.{name}.v1'")
     reference(con, args.schemas, common, fields)
+    return con, files
+
+
+def main():
+    args = arguments()
+    marts = args.report or args.data / "marts"
+    about = json.loads((marts / ("manifest.json" if args.report else "build.json")).read_text("utf-8"))
+    pin = args.pin if args.pin is not None else about["pin"]
+    common = json.loads((args.schemas / "common.json").read_text("utf-8"))
+    types = event_types(args.schemas, common)
+    fields = {field: schema for _, properties in types.values() for field, schema in properties.items()}
+
+    con, files = opened(args, pin, common, types, fields)
     if args.report:
         report_period(con, about["plan"], about["period"])
-
     texts = models(args.queries, bool(args.report))
-    for name in in_order(texts):
-        try:
-            con.execute(f'CREATE TABLE "{name}" AS {texts[name]}')
-        except duckdb.Error as error:
-            print(f"{name}: DuckDB can't run it: {error}")
-            return 1
+    signed(con, args, pin, (common, types, fields), texts)
+    run(con, texts)
 
     events = con.execute("SELECT count(*) FROM events").fetchall()[0][0]
     print(f"{events} events in {files} files; {len(texts)} models")
