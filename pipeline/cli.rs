@@ -67,6 +67,9 @@ pub enum Command {
         /// Publishes though later events may still fall before the as-of date
         #[arg(long)]
         provisional: bool,
+        /// Writes a zip beside it, for an auditor: figures, events without persons, SQL, and a script that recomputes table 1
+        #[arg(long)]
+        bundle: bool,
     },
     /// Merges the lake's small files, beside ingest and readers
     Compact,

@@ -163,7 +163,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             Err(Error::refused(format!("{} checks do not hold", bad.len())))
         }),
-        Command::Report { period, at, provisional } => runtime.block_on(async {
+        Command::Report { period, at, provisional, bundle } => runtime.block_on(async {
             let root = existing(&settings)?;
             let queries = Tree::queries(settings.queries.as_deref())?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
@@ -183,8 +183,14 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             };
             let done = reports::publish(&mut engine, &request).await?;
             say(done.text)?;
-            let place = done.dir.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or(done.dir);
-            say(format!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display()))
+            let place = |p: &Path| p.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or_else(|_| p.to_owned());
+            say(format!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place(&done.dir).display()))?;
+            if bundle {
+                let b = reports::bundle::write(&mut engine, &request, &done.dir).await?;
+                let what = if b.new { "bundled" } else { "nothing new, bundled before:" };
+                say(format!("{what} {}, SHA-256 {}", place(&b.path).display(), b.sha256))?;
+            }
+            Ok(())
         }),
         Command::Sql { query, file, at } => runtime.block_on(async {
             let sql = match (query, file) {

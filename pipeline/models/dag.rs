@@ -20,11 +20,13 @@ pub enum Layer {
     Checks,
     /// Leads (疑点).
     Leads,
+    /// What an auditor is given of the events behind a report, without keys of persons.
+    Bundle,
 }
 
 impl Layer {
     /// Every layer.
-    pub const ALL: [Layer; 5] = [Layer::State, Layer::Marts, Layer::Reports, Layer::Checks, Layer::Leads];
+    pub const ALL: [Layer; 6] = [Layer::State, Layer::Marts, Layer::Reports, Layer::Checks, Layer::Leads, Layer::Bundle];
 
     /// The folder's name.
     pub fn folder(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Layer {
             Layer::Reports => "reports",
             Layer::Checks => "checks",
             Layer::Leads => "leads",
+            Layer::Bundle => "bundle",
         }
     }
 }
