@@ -11,6 +11,7 @@
 
 mod support;
 
+mod bundle; // what an auditor is given: recomputed elsewhere, nothing changed unseen, no person in it
 mod clauses; // docs/clauses.md: each clause of the notice has its models and its cases
 mod cli; // the command line as one golden file
 mod contract; // what is accepted and what refused, and why

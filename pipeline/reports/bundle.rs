@@ -125,7 +125,8 @@ async fn members(engine: &mut Engine, r: &Request<'_>, dir: &Path) -> Result<BTr
     };
     all.insert("README.md".into(), Content::Bytes(told(include_str!("bundle/README.md"))));
     all.insert("recompute_table_1.py".into(), Content::Bytes(include_bytes!("bundle/recompute_table_1.py").to_vec()));
-    let sums = all.iter().map(|(path, content)| content.sha256().map(|digest| format!("{digest}  {path}\n"))).collect::<Result<String>>()?;
+    let sums =
+        all.iter().map(|(path, content)| content.sha256().map(|digest| format!("{digest}  {path}\n"))).collect::<Result<String>>()?;
     all.insert("SHA256SUMS".into(), Content::Bytes(sums.into_bytes()));
     Ok(all)
 }

@@ -1,7 +1,7 @@
 -- A number for each person of a bundle, so that an auditor can tell persons apart and nothing leads back to one.
 -- grain: one person with a completion or a certificate in force
 --
--- By the order in which the log first tells of them: those with completions, then those with certificates alone. Nothing of the key is in it.
+-- In the order in which the log first tells of them: those with completions, then those with certificates alone; the key plays no part.
 WITH
 
 -- A place in the log as one integer: an offset has at most 40 bits.
