@@ -114,7 +114,7 @@ async fn show(settings: &Settings, contract: &Contract, schemas: &Tree, root: &P
     let mut engine = Engine::open(&Opening { lake: &lake, contract, queries: &queries, pinned: &pinned, memory, scratch: root }).await?;
     let dir = root.join("marts");
     let built = marts::build(&mut engine, &dir).await?;
-    marts::note(&dir, &pinned, &built)?;
+    marts::note(&dir, &pinned, &marts::inputs(&queries, schemas), &built)?;
 
     let table = compare::table(&mut engine, truth).await?;
     table::print(Format::Table, &table.schema(), std::slice::from_ref(&table), &mut std::io::stdout().lock())?;
