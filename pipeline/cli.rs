@@ -1,5 +1,5 @@
 //! The command line (contract §8): each command is a few lines that hand over to a room.
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
 use kangyang::config::Settings;
 use kangyang::models::{Period, Pin, pin};
@@ -76,6 +76,12 @@ pub enum Command {
     Explain(Explain),
     /// Merges the lake's small files, beside ingest and readers
     Compact,
+    /// The night's work, one line for cron: catch up, build, check, report, compact
+    Nightly {
+        /// The day it is done for: the report is of the month of the day before, as of that day's midnight; without it, today in Shanghai
+        #[arg(long, value_name = "DATE")]
+        date: Option<NaiveDate>,
+    },
     /// Ad-hoc SQL on events, models and marts
     Sql {
         /// The query

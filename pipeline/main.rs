@@ -1,5 +1,6 @@
 //! The binary: reads the settings, opens the rooms, and turns what they say into exit codes (contract §8).
 mod cli;
+mod nightly;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{At, Cli, Command, Targets, Topics};
@@ -115,19 +116,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             if counts.refused > 0 { Err(Error::refused(format!("{} lines were refused", counts.refused))) } else { Ok(()) }
         }
         Command::Ingest { until_caught_up, accept_loss } => {
-            let log = Log::new(&settings)?;
-            let root = config::folder(settings.data())?;
-            let lake = runtime.block_on(Lake::create(&root, &contract, &settings.topic_prefix))?;
-            let stop = stop_on_signal(runtime);
-            let options = ingest::Options {
-                group: settings.group.clone(),
-                interval: settings.commit_interval,
-                bytes: settings.commit_bytes,
-                until_caught_up,
-                accept_loss,
-                stop,
-            };
-            let s = ingest::ingest(&log, contract, lake, runtime.handle(), options)?;
+            let s = take_in(&settings, &contract, runtime, stop_on_signal(runtime), until_caught_up, accept_loss)?;
             say(format!("{} messages read, {} events and {} rejects committed in {} commits", s.messages, s.rows, s.rejects, s.commits))
         }
         Command::Compact => runtime.block_on(async {
@@ -137,12 +126,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             say(format!("{} files became {}, {} rows", done.files.0, done.files.1, done.rows))
         }),
         Command::Build(at) => runtime.block_on(async {
-            let root = existing(&settings)?;
-            let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
-            let dir = root.join("marts");
-            let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, &schemas);
-            let built = marts::build(&mut engine, &dir).await?;
-            marts::note(&dir, &pinned, &inputs, &built)?;
+            let (_, built) = build(&settings, &contract, &schemas, &existing(&settings)?, &at).await?;
             let place = settings.data().trim_end_matches('/');
             built.iter().try_for_each(|b| say(format!("{place}/marts/{}.parquet: {} rows", b.name, b.rows)))
         }),
@@ -193,6 +177,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             Ok(())
         }),
+        Command::Nightly { date } => nightly::run(&settings, &contract, &schemas, runtime, date),
         Command::Explain(e) => runtime.block_on(async {
             let root = existing(&settings)?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &e.at).await?;
@@ -258,6 +243,39 @@ async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) ->
         complain("provisional: the log's end was not seen a minute after the as-of date, events before it may still be missing");
     }
     Ok((engine, pinned))
+}
+
+/// Takes the log into the lake, which is made if there is none.
+fn take_in(
+    settings: &Settings,
+    contract: &Arc<Contract>,
+    runtime: &tokio::runtime::Runtime,
+    stop: Arc<AtomicBool>,
+    until_caught_up: bool,
+    accept_loss: bool,
+) -> Result<ingest::Summary> {
+    let log = Log::new(settings)?;
+    let root = config::folder(settings.data())?;
+    let lake = runtime.block_on(Lake::create(&root, contract, &settings.topic_prefix))?;
+    let options = ingest::Options {
+        group: settings.group.clone(),
+        interval: settings.commit_interval,
+        bytes: settings.commit_bytes,
+        until_caught_up,
+        accept_loss,
+        stop,
+    };
+    ingest::ingest(&log, contract.clone(), lake, runtime.handle(), options)
+}
+
+/// Builds the marts; the engine still has them at hand.
+async fn build(settings: &Settings, contract: &Contract, schemas: &Tree, root: &Path, at: &At) -> Result<(Engine, Vec<marts::Built>)> {
+    let (mut engine, pinned) = open(settings, contract, root, at).await?;
+    let dir = root.join("marts");
+    let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, schemas);
+    let built = marts::build(&mut engine, &dir).await?;
+    marts::note(&dir, &pinned, &inputs, &built)?;
+    Ok((engine, built))
 }
 
 /// `--plan`, or the only one. Error (usage): there are several, or none.

@@ -75,7 +75,7 @@ fn sha256(bytes: &[u8]) -> String {
 /// Rewrites a Parquet file of the bundle by a select list over it.
 fn change(folder: &Path, file: &str, select: &str) {
     let path = folder.join(file).display().to_string();
-    let script = format!("import duckdb; duckdb.sql(\"COPY (SELECT {select} FROM '{path}') TO '{path}.new' (FORMAT parquet)\")");
+    let script = format!("import duckdb; duckdb.sql(\"\"\"COPY (SELECT {select} FROM '{path}') TO '{path}.new' (FORMAT parquet)\"\"\")");
     let out = Command::new(root().join("target/venv/bin/python")).args(["-c", &script]).output().expect("Python can be started");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     std::fs::rename(format!("{path}.new"), path).expect("the new file was written");
@@ -112,8 +112,9 @@ fn table_1_comes_out_of_a_bundle_alone_and_a_cell_that_differs_is_named() {
     let folder = unpacked(&zip(k), "unpacked");
     let classes = folder.path().join("events/class_filed.parquet");
     let failed = format!(
-        "* REPLACE (CASE WHEN result = 'passed' AND row_number() OVER (ORDER BY class_id NOT IN ({}), completed_on, person) = 1 \
-         THEN 'failed' ELSE result END AS result)",
+        "* REPLACE (CASE WHEN row_number() OVER (
+            ORDER BY class_id NOT IN ({}), result <> 'passed', completed_on < DATE '2020-01-01', completed_on, person
+         ) = 1 THEN 'failed' ELSE result END AS result)",
         format_args!("SELECT class_id FROM '{}' WHERE NOT schooling AND district_code = 'JZ07'", classes.display())
     );
     change(folder.path(), "events/trainee_completed.parquet", &failed);

@@ -21,6 +21,7 @@ mod exactly_once; // nothing lost, nothing twice: kills, zombies, transactions, 
 mod explain; // every count opens up to as many events
 mod figures; // pins, as-of dates, reports, and models that can't run
 mod fold; // every mart against an independent fold
+mod nightly; // the night's work: again, twice at once, cut off, without Kafka
 mod render; // the report's forms: xlsx, html, csv, terminal
 mod rules; // a folder each: events in, rows out
 mod tidy; // the house's own laws

@@ -28,8 +28,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer.
-    pub const ALL: [Layer; 7] =
-        [Layer::State, Layer::Marts, Layer::Reports, Layer::Checks, Layer::Leads, Layer::Units, Layer::Bundle];
+    pub const ALL: [Layer; 7] = [Layer::State, Layer::Marts, Layer::Reports, Layer::Checks, Layer::Leads, Layer::Units, Layer::Bundle];
 
     /// The folder's name.
     pub fn folder(self) -> &'static str {

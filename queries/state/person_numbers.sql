@@ -27,5 +27,5 @@ first_told AS (
 
 SELECT
     person_key, -- the person
-    row_number() OVER (ORDER BY place) AS person -- the number, from 1
+    CAST(row_number() OVER (ORDER BY place) AS BIGINT) AS person -- the number, from 1
 FROM first_told
