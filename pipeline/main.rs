@@ -1,5 +1,6 @@
 //! The binary: reads the settings, opens the rooms, and turns what they say into exit codes (contract §8).
 mod cli;
+mod nightly;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{At, Cli, Command, Targets, Topics};
@@ -118,19 +119,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             if counts.refused > 0 { Err(Error::refused(format!("{} lines were refused", counts.refused))) } else { Ok(()) }
         }
         Command::Ingest { until_caught_up, accept_loss } => {
-            let log = Log::new(&settings)?;
-            let root = config::folder(settings.data())?;
-            let lake = runtime.block_on(Lake::create(&root, &contract, &settings.topic_prefix))?;
-            let stop = stop_on_signal(runtime);
-            let options = ingest::Options {
-                group: settings.group.clone(),
-                interval: settings.commit_interval,
-                bytes: settings.commit_bytes,
-                until_caught_up,
-                accept_loss,
-                stop,
-            };
-            let s = ingest::ingest(&log, contract, lake, runtime.handle(), options)?;
+            let s = take_in(&settings, &contract, runtime, stop_on_signal(runtime), until_caught_up, accept_loss)?;
             say(format!("{} messages read, {} events and {} rejects committed in {} commits", s.messages, s.rows, s.rejects, s.commits))
         }
         Command::Compact => runtime.block_on(async {
@@ -150,12 +139,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             say(format!("{} files of the tables and {} of their logs removed, {size}", gone.files, gone.log))
         }),
         Command::Build(at) => runtime.block_on(async {
-            let root = existing(&settings)?;
-            let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
-            let dir = root.join("marts");
-            let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, &schemas);
-            let built = marts::build(&mut engine, &dir).await?;
-            marts::note(&dir, &pinned, &inputs, &built)?;
+            let (_, built) = build(&settings, &contract, &schemas, &existing(&settings)?, &at).await?;
             let place = settings.data().trim_end_matches('/');
             built.iter().try_for_each(|b| say(format!("{place}/marts/{}.parquet: {} rows", b.name, b.rows)))
         }),
@@ -177,7 +161,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             Err(Error::refused(format!("{} checks do not hold", bad.len())))
         }),
-        Command::Report { period, at, provisional } => runtime.block_on(async {
+        Command::Report { period, at, provisional, bundle } => runtime.block_on(async {
             let root = existing(&settings)?;
             let queries = Tree::queries(settings.queries.as_deref())?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
@@ -197,9 +181,19 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             };
             let done = reports::publish(&mut engine, &request).await?;
             say(done.text)?;
-            let place = place(&settings, &root, &done.dir);
-            say(format!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display()))
+            say(format!(
+                "{} {}",
+                if done.new { "published" } else { "nothing new, published before:" },
+                place(&settings, &root, &done.dir).display()
+            ))?;
+            if bundle {
+                let b = reports::bundle::write(&mut engine, &request, &done.dir).await?;
+                let what = if b.new { "bundled" } else { "nothing new, bundled before:" };
+                say(format!("{what} {}, SHA-256 {}", place(&settings, &root, &b.path).display(), b.sha256))?;
+            }
+            Ok(())
         }),
+        Command::Nightly { date } => nightly::run(&settings, &contract, &schemas, runtime, date),
         Command::Explain(e) => runtime.block_on(async {
             let root = existing(&settings)?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &e.at).await?;
@@ -338,6 +332,39 @@ async fn verify(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, m
     let hint = "where input_differs, give the SQL and reference data of the publication with --queries and --schemas";
     let error = if list.contains("input_differs") { error.hint(hint) } else { error };
     Err(error.detail(list))
+}
+
+/// Takes the log into the lake, which is made if there is none.
+fn take_in(
+    settings: &Settings,
+    contract: &Arc<Contract>,
+    runtime: &tokio::runtime::Runtime,
+    stop: Arc<AtomicBool>,
+    until_caught_up: bool,
+    accept_loss: bool,
+) -> Result<ingest::Summary> {
+    let log = Log::new(settings)?;
+    let root = config::folder(settings.data())?;
+    let lake = runtime.block_on(Lake::create(&root, contract, &settings.topic_prefix))?;
+    let options = ingest::Options {
+        group: settings.group.clone(),
+        interval: settings.commit_interval,
+        bytes: settings.commit_bytes,
+        until_caught_up,
+        accept_loss,
+        stop,
+    };
+    ingest::ingest(&log, contract.clone(), lake, runtime.handle(), options)
+}
+
+/// Builds the marts; the engine still has them at hand.
+async fn build(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, root: &Path, at: &At) -> Result<(Engine, Vec<marts::Built>)> {
+    let (mut engine, pinned) = open(settings, contract, root, at).await?;
+    let dir = root.join("marts");
+    let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, schemas);
+    let built = marts::build(&mut engine, &dir).await?;
+    marts::note(&dir, &pinned, &inputs, &built)?;
+    Ok((engine, built))
 }
 
 /// `--plan`, or the only one. Error (usage): there are several, or none.

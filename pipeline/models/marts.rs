@@ -62,9 +62,10 @@ pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
     Ok(built)
 }
 
-async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, usize)> {
+/// A model's rows as a Parquet file, after `prepare`; its columns, and how many rows.
+pub async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, usize)> {
     let mut stream = engine.stream(name).await?;
-    let file = std::fs::File::create(path).context(|| format!("mart {} can't be written", path.display()))?;
+    let file = std::fs::File::create(path).context(|| format!("file {} can't be written", path.display()))?;
     let mut figures = Figures::new(file, stream.schema.clone())?;
     let mut rows = 0;
     while let Some(batch) = stream.next().await? {

@@ -4,10 +4,11 @@ The figures are SQL's, so a second engine is the one independent proof that the 
 of it. Nothing here comes from the program: the file list is read by the deltalake package, event types and reference data are typed
 from the schema files, models are run by DuckDB in an order found from their own table names.
 
-    compare_duckdb.py DATA [--report FOLDER] [--pin PIN] [--queries DIR] [--schemas DIR] [--threads N]
+    compare_duckdb.py DATA [--report FOLDER | --bundle FOLDER] [--pin PIN] [--queries DIR] [--schemas DIR] [--threads N]
 
 DATA is the data root: its marts are compared, at the pin of marts/build.json. With --report a published report's Parquet files are
-compared instead, at its manifest's pin and for its period. Prints each table with its rows; exit 1 if any differs.
+compared instead, at its manifest's pin and for its period; with --bundle the events of a bundle, unpacked in that folder. Prints each
+table with its rows; exit 1 if any differs.
 """
 
 import argparse
@@ -40,6 +41,7 @@ def arguments():
     parser.add_argument("--schemas", type=pathlib.Path, default=ROOT / "schemas")
     parser.add_argument("--pin")
     parser.add_argument("--report", type=pathlib.Path)
+    parser.add_argument("--bundle", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
@@ -201,10 +203,10 @@ def value(text, kind):
 # ---- the models
 
 
-def models(queries, with_reports):
+def models(queries, more):
     """stem -> text, of every model to run."""
     found = {}
-    for folder in ("state", "marts", "checks", "leads") + (("reports",) if with_reports else ()):
+    for folder in ("state", "marts", "checks", "leads", *more):
         for path in sorted((queries / folder).glob("*.sql")):
             found[path.stem] = path.read_text("utf-8").strip().removesuffix(";")
     return found
@@ -381,8 +383,9 @@ def opened(args, pin, common, types, fields):
 
 def main():
     args = arguments()
-    marts = args.report or args.data / "marts"
-    about = json.loads((marts / ("manifest.json" if args.report else "build.json")).read_text("utf-8"))
+    marts = args.bundle / "events" if args.bundle else args.report or args.data / "marts"
+    told = args.bundle / "report/manifest.json" if args.bundle else marts / ("manifest.json" if args.report else "build.json")
+    about = json.loads(told.read_text("utf-8"))
     pin = args.pin if args.pin is not None else about["pin"]
     common = json.loads((args.schemas / "common.json").read_text("utf-8"))
     types = event_types(args.schemas, common)
@@ -391,23 +394,25 @@ def main():
     con, files = opened(args, pin, common, types, fields)
     if args.report:
         report_period(con, about["plan"], about["period"])
-    texts = models(args.queries, bool(args.report))
+    texts = models(args.queries, ["reports"] * bool(args.report) + ["bundle"] * bool(args.bundle))
+    model = {path: f"bundled_{path.stem}" if args.bundle else path.stem for path in sorted(marts.glob("*.parquet"))}
     signed(con, args, pin, (common, types, fields), texts)
     run(con, texts)
 
     events = con.execute("SELECT count(*) FROM events").fetchall()[0][0]
     print(f"{events} events in {files} files; {len(texts)} models")
-    compared = [path for path in sorted(marts.glob("*.parquet")) if path.stem in texts]
+    compared = [path for path, name in model.items() if name in texts]
     if not compared:
         print(f"{marts} holds no mart: nothing was compared")
         return 1
     differing = 0
     for path in compared:
-        theirs = con.sql(f'SELECT * FROM "{path.stem}"').to_arrow_table()
+        name = model[path]
+        theirs = con.sql(f'SELECT * FROM "{name}"').to_arrow_table()
         ours = pq.read_table(path)
-        found = compare(path.stem, ours, theirs, ordered="\nORDER BY" in texts[path.stem])
+        found = compare(name, ours, theirs, ordered="\nORDER BY" in texts[name])
         differing += bool(found)
-        print(f"{'DIFFERS' if found else 'equal  '} {path.stem}: {ours.num_rows} rows")
+        print(f"{'DIFFERS' if found else 'equal  '} {name}: {ours.num_rows} rows")
         for line in found:
             print(f"    {line}")
     print(f"{len(compared)} compared, {differing} differ")
