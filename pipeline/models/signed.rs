@@ -1,9 +1,9 @@
-//! What offices signed, as tables of the session: the reports whose closings are in the lake, their figures, and what counted at their pins
-//! by the rules of today.
+//! What offices signed, as tables of the session: the reports that closings name, their figures as published, and what counted at their
+//! pins by the rules of today.
 //!
-//! A closing names a manifest by its digest, so a report that was altered since is not the one signed, and is not here. What counted at a
-//! pin comes from a session of its own, cut there. It is kept below the data root, like the lake it is made from: 36 closings cost
-//! their sessions once, as long as neither the SQL nor the reference data behind it change. All of it is made when a model first reads it.
+//! A closing names a manifest by its digest, so a report that was altered since is not the one signed. What counted at a pin comes from a
+//! session of its own, cut there. It is kept below the data root, like the lake it is made from: 36 closings cost their sessions once, as
+//! long as neither the SQL nor the reference data behind it change. All of it is made when a model first reads it.
 use super::dag::Dag;
 use super::engine::{Engine, Opening, Period};
 use super::manifest::{Manifest, revisions, sha256};
@@ -67,15 +67,16 @@ impl Part {
         use DataType::{Binary, Boolean, Date32, Int32, Int64, Utf8};
         let columns: &[(&str, DataType)] = match self {
             Part::Reports => &[
-                ("digest", Binary),
                 ("period", Utf8),
-                ("plan", Utf8),
-                ("provisional", Boolean),
                 ("pin", Utf8),
+                ("digest", Binary),
                 ("pin_id", Utf8),
                 ("year", Int64),
                 ("month", Int64),
                 ("last_day", Date32),
+                ("report", Utf8),
+                ("plan", Utf8),
+                ("provisional", Boolean),
             ],
             Part::Figures => &[("digest", Binary), ("district_code", Utf8), ("metric", Utf8), ("figure", Int64)],
             Part::Pins => &[("pin_id", Utf8), ("kafka_topic", Utf8), ("kafka_partition", Int32), ("kafka_offset", Int64)],
@@ -107,7 +108,7 @@ pub(super) struct Signed {
     memory: u64,
     /// What decides which completions are reported, beside the pin: SQL and reference data, each with its name.
     rules: Vec<(String, Rule)>,
-    reports: OnceCell<BTreeMap<Digest, Report>>,
+    closings: OnceCell<Vec<Closing>>,
     completions: OnceCell<(Files, Option<File>)>,
 }
 
@@ -120,12 +121,28 @@ enum Rule {
 /// SHA-256 of a manifest, as the lake has it.
 type Digest = Vec<u8>;
 
-/// A published report that a closing names.
+/// What a closing names, where that can be read.
+#[derive(Debug)]
+struct Closing {
+    /// Of no plan: the closing does not say.
+    period: Period,
+    pin: Pin,
+    digest: Digest,
+    report: Found,
+}
+
+/// A closing's report below the data root.
+#[derive(Debug)]
+enum Found {
+    AsSigned(Report),
+    Altered,
+    Missing,
+}
+
 #[derive(Debug)]
 struct Report {
-    period: Period,
+    plan: String,
     provisional: bool,
-    pin: Pin,
     figures: RecordBatch,
 }
 
@@ -150,106 +167,100 @@ impl Signed {
             pin: o.pinned.pin.clone(),
             memory: o.memory,
             rules: rules.chain(tables.map(|(name, batch)| (name.clone(), Rule::Table(batch.clone())))).collect(),
-            reports: OnceCell::new(),
+            closings: OnceCell::new(),
             completions: OnceCell::new(),
         }
     }
 
-    async fn reports(&self) -> Result<&BTreeMap<Digest, Report>> {
-        self.reports.get_or_try_init(|| self.read_reports()).await
+    async fn closings(&self) -> Result<&Vec<Closing>> {
+        self.closings.get_or_try_init(|| self.read_closings()).await
     }
 
-    /// The signed reports below the data root, by digest. One that isn't there, or isn't what was signed, is left out: a check
-    /// tells of its closing.
-    async fn read_reports(&self) -> Result<BTreeMap<Digest, Report>> {
-        let digests = self.digests().await?;
-        let mut found = BTreeMap::new();
-        let home = self.root.join("reports");
-        if digests.is_empty() || !home.exists() {
-            return Ok(found);
-        }
-        let failed = || format!("folder {} can't be read", home.display());
-        for entry in std::fs::read_dir(&home).context(failed)? {
-            for dir in revisions(&entry.context(failed)?.path())?.into_values() {
-                let Ok(bytes) = std::fs::read(dir.join("manifest.json")) else { continue };
-                let digest = Sha256::digest(&bytes).to_vec();
-                if digests.contains(&digest) {
-                    match self.report(&dir, &bytes) {
-                        Ok(report) => drop(found.insert(digest, report)),
-                        Err(e) => tracing::warn!("report {} is left out though it was signed: {e}", dir.display()),
-                    }
+    /// What closings name, whether they have an effect or not. One whose period or pin says nothing here is left out: only
+    /// `close` checks both.
+    async fn read_closings(&self) -> Result<Vec<Closing>> {
+        let failed = || "closings can't be read".to_owned();
+        let events = SessionContext::new().read_table(self.events.clone()).context(failed)?;
+        let closings = events.filter(col("type").eq(lit("kangyang.period_closed.v1"))).context(failed)?;
+        let frame = closings.select_columns(&["period", "pin", "digest"]).and_then(DataFrame::distinct).context(failed)?;
+        let mut all = BTreeMap::new();
+        for batch in frame.collect().await.context(failed)? {
+            let columns = batch.columns().iter().zip([DataType::Utf8, DataType::Utf8, DataType::Binary]).map(|(c, t)| cast(c, &t));
+            let columns = columns.collect::<Result<Vec<_>, _>>().context(failed)?;
+            let [period, pin, digest] = columns.as_slice() else { continue };
+            let (period, pin, digest) = (period.as_string::<i32>(), pin.as_string::<i32>(), digest.as_binary::<i32>());
+            for i in 0..batch.num_rows() {
+                let named = Period::new("", period.value(i)).ok().zip(pin.value(i).parse::<Pin>().ok());
+                // A pin above the session's is of a time that it does not know.
+                if let Some((period, pin)) = named.filter(|(_, pin)| pin.within(&self.pin)) {
+                    let report = self.find(&period, &pin, digest.value(i))?;
+                    let digest = digest.value(i).to_vec();
+                    all.insert((period.name.clone(), pin.to_string(), digest.clone()), Closing { period, pin, digest, report });
                 }
+            }
+        }
+        Ok(all.into_values().collect())
+    }
+
+    /// A closing's report among those published of its period.
+    fn find(&self, period: &Period, pin: &Pin, digest: &[u8]) -> Result<Found> {
+        let mut found = Found::Missing;
+        for dir in revisions(&self.root.join("reports").join(&period.name))?.into_values() {
+            let bytes = std::fs::read(dir.join("manifest.json")).unwrap_or_default();
+            let manifest = Manifest::from_bytes(&bytes);
+            let of_closing = |m: &Manifest| m.period == period.name && m.pin == pin.to_string();
+            match manifest {
+                Ok(m) if of_closing(&m) && Sha256::digest(&bytes).as_slice() == digest => {
+                    return Ok(figures(&m, &dir).map_or_else(
+                        |e| {
+                            tracing::warn!("signed report {} was altered: {e}", dir.display());
+                            Found::Altered
+                        },
+                        |figures| Found::AsSigned(Report { plan: m.plan, provisional: m.provisional, figures }),
+                    ));
+                }
+                // One of another pin is another report; one that says nothing may be any.
+                Ok(m) if !of_closing(&m) => {}
+                _ => found = Found::Altered,
             }
         }
         Ok(found)
     }
 
-    fn report(&self, dir: &Path, manifest: &[u8]) -> Result<Report> {
-        let manifest = Manifest::from_bytes(manifest)?;
-        let pin: Pin = manifest.pin.parse()?;
-        if !pin.within(&self.pin) {
-            return Err(Error::new("its pin is above what is read, or of another lake"));
-        }
-        let name = format!("{FIGURES}.parquet");
-        let wrong = || format!("file {} can't be read", dir.join(&name).display());
-        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(manifest.content(dir, &name)?)).context(wrong)?;
-        let schema = reader.schema().clone();
-        let batches = reader.build().context(wrong)?.collect::<Result<Vec<_>, _>>().context(wrong)?;
-        let all = arrow::compute::concat_batches(&schema, &batches).context(wrong)?;
-        let wanted = Part::Figures.schema();
-        let columns = wanted.fields().iter().skip(1).map(|f| {
-            let column =
-                all.column_by_name(f.name()).ok_or_else(|| Error::new(wrong()).detail(format!("it has no column {}", f.name())))?;
-            Ok::<_, Error>((f.name(), cast(column, f.data_type()).context(wrong)?, true))
-        });
-        let figures = RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>>>()?).context(wrong)?;
-        Ok(Report { period: Period::new(&manifest.plan, &manifest.period)?, provisional: manifest.provisional, pin, figures })
-    }
-
-    /// The digests that closings name, whether they have an effect or not.
-    async fn digests(&self) -> Result<BTreeSet<Digest>> {
-        let failed = || "closings can't be read".to_owned();
-        let events = SessionContext::new().read_table(self.events.clone()).context(failed)?;
-        let closings = events.filter(col("type").eq(lit("kangyang.period_closed.v1"))).context(failed)?;
-        let frame = closings.select_columns(&["digest"]).and_then(DataFrame::distinct).context(failed)?;
-        let mut all = BTreeSet::new();
-        for batch in frame.collect().await.context(failed)? {
-            let digest = batch.columns().first().map(|c| cast(c, &DataType::Binary)).transpose().context(failed)?;
-            all.extend(digest.iter().flat_map(|c| c.as_binary::<i32>().iter().flatten().map(<[u8]>::to_vec)));
-        }
-        Ok(all)
-    }
-
     /// A table that is small.
     async fn batch(&self, part: Part) -> Result<RecordBatch> {
-        let reports = self.reports().await?;
+        let closings = self.closings().await?;
         let failed = || format!("table {} can't be built", part.name());
-        let text = |f: &dyn Fn(&Report) -> String| Arc::new(reports.values().map(|r| Some(f(r))).collect::<StringArray>()) as ArrayRef;
-        let int = |f: &dyn Fn(&Report) -> i64| Arc::new(reports.values().map(|r| Some(f(r))).collect::<Int64Array>()) as ArrayRef;
-        let pins: BTreeMap<String, &Pin> = reports.values().map(|r| (id(&r.pin), &r.pin)).collect();
-        let places =
-            || pins.iter().flat_map(|(id, pin)| pin.0.iter().map(move |((topic, partition), offset)| (id, topic, *partition, *offset)));
+        let text = |f: &dyn Fn(&Closing) -> Option<String>| Arc::new(closings.iter().map(f).collect::<StringArray>()) as ArrayRef;
+        let int = |f: &dyn Fn(&Closing) -> i64| Arc::new(closings.iter().map(|c| Some(f(c))).collect::<Int64Array>()) as ArrayRef;
         let columns: Vec<ArrayRef> = match part {
             Part::Reports => vec![
-                Arc::new(BinaryArray::from_iter_values(reports.keys())),
-                text(&|r| r.period.name.clone()),
-                text(&|r| r.period.plan.clone()),
-                Arc::new(reports.values().map(|r| Some(r.provisional)).collect::<BooleanArray>()),
-                text(&|r| r.pin.to_string()),
-                text(&|r| id(&r.pin)),
-                int(&|r| r.period.year),
-                int(&|r| r.period.month),
-                Arc::new(reports.values().map(|r| Some(Date32Type::from_naive_date(r.period.last_day))).collect::<Date32Array>()),
+                text(&|c| Some(c.period.name.clone())),
+                text(&|c| Some(c.pin.to_string())),
+                Arc::new(BinaryArray::from_iter_values(closings.iter().map(|c| &c.digest))),
+                text(&|c| Some(id(&c.pin))),
+                int(&|c| c.period.year),
+                int(&|c| c.period.month),
+                Arc::new(closings.iter().map(|c| Some(Date32Type::from_naive_date(c.period.last_day))).collect::<Date32Array>()),
+                text(&|c| Some(c.report.code().to_owned())),
+                text(&|c| c.report.as_signed().map(|r| r.plan.clone())),
+                Arc::new(closings.iter().map(|c| c.report.as_signed().map(|r| r.provisional)).collect::<BooleanArray>()),
             ],
-            Part::Pins => vec![
-                Arc::new(places().map(|p| Some(p.0.as_str())).collect::<StringArray>()),
-                Arc::new(places().map(|p| Some(p.1.as_str())).collect::<StringArray>()),
-                Arc::new(places().map(|p| Some(p.2)).collect::<Int32Array>()),
-                Arc::new(places().map(|p| Some(p.3)).collect::<Int64Array>()),
-            ],
+            Part::Pins => {
+                let pins: BTreeMap<String, &Pin> = closings.iter().map(|c| (id(&c.pin), &c.pin)).collect();
+                let places: Vec<_> =
+                    pins.iter().flat_map(|(id, pin)| pin.0.iter().map(move |(place, offset)| (id, place, *offset))).collect();
+                vec![
+                    Arc::new(StringArray::from_iter_values(places.iter().map(|(id, ..)| id))),
+                    Arc::new(StringArray::from_iter_values(places.iter().map(|(_, (topic, _), _)| topic))),
+                    Arc::new(Int32Array::from_iter_values(places.iter().map(|(_, (_, partition), _)| *partition))),
+                    Arc::new(Int64Array::from_iter_values(places.iter().map(|(.., offset)| *offset))),
+                ]
+            }
             Part::Figures | Part::Completions => {
                 let schema = Part::Figures.schema();
-                let signed = reports.iter().map(|(digest, r)| {
+                let reports: BTreeMap<_, _> = closings.iter().filter_map(|c| Some((&c.digest, c.report.as_signed()?))).collect();
+                let signed = reports.into_iter().map(|(digest, r)| {
                     let named = Arc::new(BinaryArray::from(vec![digest.as_slice(); r.figures.num_rows()])) as ArrayRef;
                     RecordBatch::try_new(schema.clone(), [named].into_iter().chain(r.figures.columns().iter().cloned()).collect())
                 });
@@ -263,8 +274,8 @@ impl Signed {
     /// What counted or was held at each signed pin in the years of its reports, by the rules of today: a file for each, made if missing.
     async fn read_completions(&self) -> Result<(Files, Option<File>)> {
         let mut wanted: BTreeMap<String, (&Pin, BTreeSet<i64>)> = BTreeMap::new();
-        for report in self.reports().await?.values() {
-            wanted.entry(id(&report.pin)).or_insert_with(|| (&report.pin, BTreeSet::new())).1.insert(report.period.year);
+        for closing in self.closings().await? {
+            wanted.entry(id(&closing.pin)).or_insert_with(|| (&closing.pin, BTreeSet::new())).1.insert(closing.period.year);
         }
         if wanted.is_empty() {
             return Ok((Files::of_files(&[], Part::Completions.schema())?, None));
@@ -332,6 +343,37 @@ impl Signed {
         }
         Ok(sha256(text.as_bytes()).chars().take(16).collect())
     }
+}
+
+impl Found {
+    /// As the models name it.
+    fn code(&self) -> &'static str {
+        match self {
+            Found::AsSigned(_) => "as_signed",
+            Found::Altered => "altered",
+            Found::Missing => "missing",
+        }
+    }
+
+    fn as_signed(&self) -> Option<&Report> {
+        if let Found::AsSigned(report) = self { Some(report) } else { None }
+    }
+}
+
+/// The figures that a report's closing signs. Error: their file is not as published.
+fn figures(manifest: &Manifest, dir: &Path) -> Result<RecordBatch> {
+    let name = format!("{FIGURES}.parquet");
+    let wrong = || format!("file {} can't be read", dir.join(&name).display());
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(manifest.content(dir, &name)?)).context(wrong)?;
+    let schema = reader.schema().clone();
+    let batches = reader.build().context(wrong)?.collect::<Result<Vec<_>, _>>().context(wrong)?;
+    let all = arrow::compute::concat_batches(&schema, &batches).context(wrong)?;
+    let wanted = Part::Figures.schema();
+    let columns = wanted.fields().iter().skip(1).map(|f| {
+        let column = all.column_by_name(f.name()).ok_or_else(|| Error::new(wrong()).detail(format!("it has no column {}", f.name())))?;
+        Ok::<_, Error>((f.name(), cast(column, f.data_type()).context(wrong)?, true))
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>>>()?).context(wrong)
 }
 
 /// Writes what counts or is held in a year; returns the rows.

@@ -7,7 +7,7 @@ SELECT
     closing_figures.district_code, -- the district; null: the city
     coalesce(districts.district, city.whole) AS district, -- its name
     closing_figures.metric,        -- completed, persons or held, from January to the period's last day
-    closing_figures.figure,        -- the figure as signed
+    closing_figures.figure,        -- the figure as signed; made again by today's rules where the report is not at hand
     closing_figures.figure - earlier.figure AS difference, -- less that of the revision before; null: the first
     CASE
         WHEN closing_spans.provisional THEN 'p'
@@ -15,6 +15,7 @@ SELECT
         ELSE 'f'
     END AS flag,                   -- p: provisional; r: another than the revision before it; f: final
     closing_spans.closed,          -- true: the period's last word; false: opened again since
+    closing_spans.report,          -- the signed report below the data root: as_signed, altered or missing
     closing_spans.reason,          -- why it was opened again; null: it was not
     closing_spans.signer,          -- the office that signed
     closing_spans.signed_at,       -- when the log took the closing in
@@ -23,6 +24,7 @@ FROM closing_figures
 INNER JOIN closing_spans
     ON closing_spans.period = closing_figures.period
    AND closing_spans.revision = closing_figures.revision
+   AND closing_spans.plan = closing_figures.plan
 CROSS JOIN city
 LEFT JOIN districts ON districts.district_code = closing_figures.district_code
 LEFT JOIN closing_figures AS earlier

@@ -2,37 +2,14 @@
 -- grain: one period, revision, plan, district (null: the city), metric
 --
 -- The difference between what was signed and what today's rules make of the same events is a change of rules (口径); all else is told by
--- today's rules on both sides. What is neither late nor withdrawn is a correction (更正): the parts always add up.
+-- today's rules on both sides. What is neither late nor withdrawn is a correction (更正): the parts always add up. Where the signed report
+-- is not at hand (figures_by_revision says so), its figure is made again by today's rules, and no change of rules can be told.
 WITH
 
 metrics AS (
     SELECT DISTINCT period, revision, plan, metric
     FROM closing_figures
     WHERE metric IN ('completed', 'persons', 'held')
-),
-
-then_by_district AS (
-    SELECT
-        period,
-        revision,
-        plan,
-        district_code,
-        count(CASE WHEN counted THEN 1 END) AS completed,
-        count(CASE WHEN NOT counted THEN 1 END) AS held
-    FROM closing_completions
-    GROUP BY period, revision, plan, district_code
-),
-
-then_persons AS (
-    SELECT period, revision, plan, district_code, count(DISTINCT person_key) AS persons
-    FROM closing_completions
-    WHERE counted
-    GROUP BY period, revision, plan, district_code
-    UNION ALL
-    SELECT period, revision, plan, NULL AS district_code, count(DISTINCT person_key) AS persons
-    FROM closing_completions
-    WHERE counted
-    GROUP BY period, revision, plan
 ),
 
 now_by_district AS (
@@ -81,15 +58,6 @@ changed_by_district AS (
 
 -- The city's completions are the districts' sum; its persons are not, and stand above as they are.
 counts AS (
-    SELECT 'then' AS side, period, revision, plan, district_code, completed, held, 0 AS persons
-    FROM then_by_district
-    UNION ALL
-    SELECT 'then' AS side, period, revision, plan, NULL AS district_code, completed, held, 0 AS persons
-    FROM then_by_district
-    UNION ALL
-    SELECT 'then' AS side, period, revision, plan, district_code, 0 AS completed, 0 AS held, persons
-    FROM then_persons
-    UNION ALL
     SELECT 'now' AS side, period, revision, plan, district_code, completed, held, 0 AS persons
     FROM now_by_district
     UNION ALL
@@ -113,6 +81,21 @@ counts AS (
 figures AS (
     SELECT 'signed' AS side, period, revision, plan, district_code, metric, figure
     FROM closing_figures
+    UNION ALL
+    SELECT
+        'restated' AS side,
+        restated_figures.period,
+        restated_figures.revision,
+        restated_figures.plan,
+        restated_figures.district_code,
+        restated_figures.metric,
+        restated_figures.figure
+    FROM restated_figures
+    INNER JOIN metrics
+        ON metrics.period = restated_figures.period
+       AND metrics.revision = restated_figures.revision
+       AND metrics.plan = restated_figures.plan
+       AND metrics.metric = restated_figures.metric
     UNION ALL
     SELECT
         counts.side,
@@ -141,7 +124,7 @@ sums AS (
         district_code,
         metric,
         CAST(sum(CASE WHEN side = 'signed' THEN figure ELSE 0 END) AS BIGINT) AS published,
-        CAST(sum(CASE WHEN side = 'then' THEN figure ELSE 0 END) AS BIGINT) AS restated,
+        CAST(sum(CASE WHEN side = 'restated' THEN figure ELSE 0 END) AS BIGINT) AS restated,
         CAST(sum(CASE WHEN side = 'now' THEN figure ELSE 0 END) AS BIGINT) AS revised,
         CAST(sum(CASE WHEN side = 'late' THEN figure ELSE 0 END) AS BIGINT) AS late,
         CAST(-sum(CASE WHEN side = 'withdrawn' THEN figure ELSE 0 END) AS BIGINT) AS withdrawn

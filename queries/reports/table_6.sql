@@ -13,6 +13,7 @@ signed AS (
         figures_by_revision.district_code,
         figures_by_revision.district,
         figures_by_revision.last_day,
+        figures_by_revision.report,
         figures_by_revision.reason
     FROM figures_by_revision
     INNER JOIN report_span ON report_span.plan = figures_by_revision.plan
@@ -35,6 +36,7 @@ spans AS (
         signed.revision,
         signed.plan,
         signed.last_day,
+        signed.report,
         signed.reason
     FROM signed
     INNER JOIN latest
@@ -55,8 +57,11 @@ SELECT
     revisions.revised,     -- 现数: completions now; published + late + corrected + withdrawn + rules
     revisions.revised - revisions.published AS difference, -- 增减: the sum of the four
     codes.label AS flag,   -- 数据标识: 暂定, 终定 or 修订
-    CASE WHEN districts.position IS NULL THEN spans.reason END
-        AS remark          -- 备注: why the period was opened again, in the city's row; null: it is closed
+    CASE
+        WHEN districts.position IS NOT NULL THEN NULL
+        WHEN spans.report <> 'as_signed' THEN reports.label
+        ELSE spans.reason
+    END AS remark          -- 备注, in the city's row: the signed report is not at hand, or why the period was opened again; null: neither
 FROM revisions
 INNER JOIN spans
     ON spans.period = revisions.period
@@ -67,6 +72,9 @@ LEFT JOIN districts ON districts.district_code = revisions.district_code
 LEFT JOIN codes
     ON codes.field = 'flag'
    AND codes.code = revisions.flag
+LEFT JOIN codes AS reports
+    ON reports.field = 'report'
+   AND reports.code = spans.report
 WHERE revisions.metric = 'completed'
   AND (revisions.district_code IS NULL
       OR revisions.late <> 0

@@ -254,11 +254,23 @@ def run(con, texts):
 # ---- what was signed
 
 
+def signed_report(data, period, pin, digest):
+    """The file of the figures that a closing signed, with plan and whether they were provisional; nothing if it is not at hand."""
+    for path in sorted(data.glob(f"reports/{period}/r*/manifest.json")):
+        about = json.loads(path.read_text("utf-8"))
+        if hashlib.sha256(path.read_bytes()).digest() == digest and about["pin"] == pin:
+            figures = path.parent / "report_figures.parquet"
+            if hashlib.sha256(figures.read_bytes()).hexdigest() != about["outputs"][figures.name]["sha256"]:
+                raise SystemExit(f"{figures} is not what its manifest says")
+            return figures, about["plan"], about["provisional"]
+    return None, None, None
+
+
 def signed(con, args, pin, about_events, texts):
-    """The reports that closings name, as they were signed, and what counted at their pins by the models of today."""
+    """The reports that closings name, their figures as signed, and what counted at their pins by the models of today."""
     con.execute(
-        "CREATE TABLE signed_reports (digest BLOB, period VARCHAR, plan VARCHAR, provisional BOOLEAN, pin VARCHAR, pin_id VARCHAR,"
-        " year BIGINT, month BIGINT, last_day DATE)"
+        "CREATE TABLE signed_reports (period VARCHAR, pin VARCHAR, digest BLOB, pin_id VARCHAR, year BIGINT, month BIGINT, last_day DATE,"
+        " report VARCHAR, plan VARCHAR, provisional BOOLEAN)"
     )
     con.execute("CREATE TABLE signed_figures (digest BLOB, district_code VARCHAR, metric VARCHAR, figure BIGINT)")
     con.execute("CREATE TABLE signed_pins (pin_id VARCHAR, kafka_topic VARCHAR, kafka_partition INTEGER, kafka_offset BIGINT)")
@@ -266,24 +278,21 @@ def signed(con, args, pin, about_events, texts):
         "CREATE TABLE pinned_completions (pin_id VARCHAR, plan VARCHAR, year BIGINT, district_code VARCHAR, class_id VARCHAR,"
         " person_key BLOB, completed_on DATE, counted BOOLEAN)"
     )
-    digests = {row[0] for row in con.execute("SELECT DISTINCT digest FROM period_closed").fetchall()}
     ends = {(topic, partition): offset for topic, partition, offset in parse_pin(pin)}
-    years = {}
-    for path in sorted(args.data.glob("reports/*/r*/manifest.json")):
-        digest = hashlib.sha256(path.read_bytes()).digest()
-        if digest not in digests:
+    years, seen = {}, set()
+    for period, named, digest in con.execute("SELECT DISTINCT period, pin, digest FROM period_closed").fetchall():
+        places = {(topic, partition): offset for topic, partition, offset in parse_pin(named)}
+        if places.keys() != ends.keys() or any(offset > ends[place] for place, offset in places.items()):
             continue
-        about = json.loads(path.read_text("utf-8"))
-        figures = path.parent / "report_figures.parquet"
-        whole = hashlib.sha256(figures.read_bytes()).hexdigest() == about["outputs"][figures.name]["sha256"]
-        if not whole or any(offset > ends.get((topic, partition), -1) for topic, partition, offset in parse_pin(about["pin"])):
-            continue
-        pin_id = hashlib.sha256(about["pin"].encode()).hexdigest()[:16]
-        year, month, last_day = last_month(about["period"])
-        row = [digest, about["period"], about["plan"], about["provisional"], about["pin"], pin_id, year, month, last_day]
-        con.execute("INSERT INTO signed_reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        con.execute("INSERT INTO signed_figures SELECT ?, district_code, metric, figure FROM read_parquet(?)", [digest, str(figures)])
-        years.setdefault(about["pin"], (pin_id, set()))[1].add(year)
+        pin_id = hashlib.sha256(named.encode()).hexdigest()[:16]
+        year, month, last_day = last_month(period)
+        report, plan, provisional = signed_report(args.data, period, named, digest)
+        row = [period, named, digest, pin_id, year, month, last_day, "as_signed" if report else "missing", plan, provisional]
+        con.execute("INSERT INTO signed_reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        if report and digest not in seen:
+            seen.add(digest)
+            con.execute("INSERT INTO signed_figures SELECT ?, district_code, metric, figure FROM read_parquet(?)", [digest, str(report)])
+        years.setdefault(named, (pin_id, set()))[1].add(year)
     for signed_pin, (pin_id, wanted) in years.items():
         con.executemany(f"INSERT INTO signed_pins VALUES ('{pin_id}', ?, ?, ?)", parse_pin(signed_pin))
         # A session of its own, cut at that pin.
