@@ -206,7 +206,10 @@ fn every_changed_byte_of_a_member_shows() {
             folder.write(path, &all[*path]);
         }
     }
-    // One that is gone, and one that was slipped in.
+    // One that nothing can be recomputed without; one that is gone, and one that was slipped in.
+    folder.write("report/manifest.json", b"\xff{");
+    let (code, said) = recompute(folder.path());
+    assert!(code == Some(1) && said.contains("report/manifest.json: not as SHA256SUMS lists it\ntable 1 can't be recomputed: "), "{said}");
     folder.write("report/table_9.csv", "mine");
     std::fs::remove_file(folder.path().join("queries/marts/completions.sql")).expect("a member");
     let (code, said) = recompute(folder.path());

@@ -1,10 +1,8 @@
 """Recomputes table 1 (附表1) from this bundle's events with DuckDB alone and compares it, cell by cell, with the published table_1.csv.
 
 Needs Python 3.9 or later and `pip install duckdb`; run it in the unpacked bundle: python recompute_table_1.py. It reads events/ and
-schemas/reference/, and none of the program's SQL; before that it checks every file against SHA256SUMS. Exit: 0 equal, 1 not.
-"""
-import calendar, csv, datetime, hashlib, json, os, pathlib, sys
-import duckdb
+schemas/reference/, and none of the program's SQL; before that it checks every file against SHA256SUMS. Exit: 0 equal, 1 not."""
+import calendar, csv, datetime, hashlib, itertools, json, os, pathlib, sys, duckdb
 
 TARGETS = """
 CREATE TABLE targets AS SELECT plan, district_code, year, target FROM 'events/target_set.parquet'
@@ -33,7 +31,7 @@ TARGET = "SELECT sum(target) FILTER (year = $year), sum(target) FROM targets WHE
 
 def check_sums():
     """Prints how many files are as SHA256SUMS lists them; returns what is not."""
-    listed = dict(line.split("  ", 1)[::-1] for line in pathlib.Path("SHA256SUMS").read_text("utf-8").splitlines())
+    listed = dict(line.partition("  ")[::-2] for line in pathlib.Path("SHA256SUMS").read_text("utf-8", "replace").splitlines())
     here = {p.as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in pathlib.Path().rglob("*") if p.is_file()}
     differing = [name for name in sorted({*here, *listed} - {"SHA256SUMS"}) if here.get(name) != listed.get(name)]
     print(f"SHA256SUMS: {len(listed.keys() - differing)} of {len(listed)} files are as listed")
@@ -59,41 +57,44 @@ def decimal(hundredths):
 
 def light(done, target, month):
     (pace,), labels = reference("pace"), {row["code"]: row["label"] for row in reference("codes") if row["field"] == "light"}
-    points, colours = pace["by_points"] == "true", ("green", "yellow")
-    due = {c: month * 100 - 12 * int(pace[c + "_points"]) if points else month * int(pace[c + "_percent"]) for c in colours}
-    return labels[next((c for c in colours if done * 1200 >= target * due[c]), "red")]
+    points = pace["by_points"] == "true"
+    due = {c: month * 100 - 12 * int(pace[c + "_points"]) if points else month * int(pace[c + "_percent"]) for c in ("green", "yellow")}
+    return labels[next((c for c in due if done * 1200 >= target * due[c]), "red")]
 
 def table_1(con, plan, period):
     """Its rows by column name, the city's last."""
     year, month, rules, rows = int(period[:4]), int(period[5:] or 12), reference("ranking")[0], []
+    unranked = None if rules["city_direct_ranked"] == "true" else rules["city_direct_code"]
     con.execute(TARGETS, {"plan": plan}).execute(DONE)
     restated, before = reference("previous_year")[0]["restated"] == "true", (plan, f"{year - 1}{period[4:]}")
     told = {row["district_code"]: int(row["completed"]) for row in reference("published_figures") if (row["plan"], row["period"]) == before}
-    has_target = {code for (code,) in con.execute("SELECT DISTINCT district_code FROM targets").fetchall()}
-    places = sorted((row for row in reference("districts") if row["district_code"] in has_target), key=lambda row: int(row["position"]))
+    planned = con.execute("SELECT DISTINCT district_code FROM targets").fetchall()
+    places = sorted((row for row in reference("districts") if (row["district_code"],) in planned), key=lambda row: int(row["position"]))
     for place in [*places, {"district_code": None, "position": None, "district": reference("city")[0]["whole"]}]:
         at = {"year": year, "place": place["district_code"]}
         of_month, done, persons, held, of_plan, previous = con.execute(COUNTS, {**at, **span(year, month)}).fetchone()
         target, plan_target = con.execute(TARGET, at).fetchone()
-        previous = previous if restated else told.get(place["district_code"] or "")
-        rate, pace, growth = percent(done, target), percent(month, 12), percent(done - previous, previous) if previous else None
+        previous, rate, pace = previous if restated else told.get(place["district_code"] or ""), percent(done, target), percent(month, 12)
         rows.append({
-            **place, "target": target, "month_completed": of_month, "year_completed": done, "persons": persons,
-            "completion_rate": decimal(rate), "pace_rate": decimal(pace), "pace_difference": decimal(rate - pace if target else None),
-            "light": light(done, target, month) if target else None, "previous_completed": previous, "growth_rate": decimal(growth),
-            "plan_target": plan_target, "plan_completed": of_plan, "plan_rate": decimal(percent(of_plan, plan_target)), "held": held})
-    unranked = (None,) if rules["city_direct_ranked"] == "true" else (None, rules["city_direct_code"])
-    ranked = [row for row in rows if row["target"] and row["district_code"] not in unranked]
+            "position": place["position"], "district": place["district"], "target": target, "month_completed": of_month,
+            "year_completed": done, "persons": persons, "completion_rate": decimal(rate), "pace_rate": decimal(pace),
+            "pace_difference": decimal(rate - pace if target else None), "light": light(done, target, month) if target else None,
+            "rank": None, "previous_completed": previous, "growth_rate": decimal(percent(done - (previous or 0), previous)),
+            "plan_target": plan_target, "plan_completed": of_plan, "plan_rate": decimal(percent(of_plan, plan_target)), "held": held, "remark": None})
+    ranked = [row for row, place in zip(rows, places) if row["target"] and place["district_code"] != unranked]
     for row in ranked:
         row["rank"] = 1 + sum(a["year_completed"] * row["target"] > row["year_completed"] * a["target"] for a in ranked)
     return [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in rows]
 
 os.chdir(pathlib.Path(__file__).resolve().parent)
-wrong, about = check_sums(), json.loads(pathlib.Path("report/manifest.json").read_text("utf-8"))
-ours = table_1(duckdb.connect(), about["plan"], about["period"])
-_labels, *published = reference("table_1", "report")
-wrong += [f"{got['district']}, {name}: published {was[name] or 'nothing'}, recomputed {got.get(name) or 'nothing'}"
-          for was, got in zip(published, ours) for name in was if was[name] != got.get(name, "")]
-wrong += [] if len(published) == len(ours) else [f"table_1.csv: published {len(published)} rows, recomputed {len(ours)}"]
+wrong = check_sums()
+try:
+    about, (_labels, *published) = json.loads(pathlib.Path("report/manifest.json").read_text("utf-8")), reference("table_1", "report")
+    ours = table_1(duckdb.connect(), about["plan"], about["period"])
+    wrong += [f"{(got or was)['district']}, {name}: published {a or 'nothing'}, recomputed {b or 'nothing'}"
+              for was, got in itertools.zip_longest(published, ours, fillvalue={})
+              for name in {**was, **got} if (a := was.get(name)) != (b := got.get(name))]
+except Exception as error:  # as a changed file may bring about; that it is changed stands above
+    wrong.append(f"table 1 can't be recomputed: {error}")
 print("\n".join(wrong) or f"equal: {len(ours)} rows of {len(published[0])} columns")
 sys.exit(1 if wrong else 0)
