@@ -11,7 +11,7 @@ use crate::models::{Engine, Layer, Period, Pinned, marts};
 use crate::tree::Tree;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
-use form::{Form, Sheet, Vars};
+use form::{Form, Sheet, Vars, View};
 use manifest::{FORMAT, Manifest, Output, sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -98,12 +98,12 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
         let batch = engine.answer(name).await?.batch()?;
         files.insert(format!("{name}.parquet"), marts::parquet(&batch.schema(), std::slice::from_ref(&batch))?);
         files.insert(format!("{name}.csv"), render::csv(&batch, Some(&labels))?);
-        sheets.push(Sheet::new(Form::load(r.queries, name)?, &batch, &vars)?);
+        sheets.push(Sheet::new(Form::load(r.queries, name)?, &View::from(batch), &vars)?);
     }
     files.insert("report.xlsx".into(), render::xlsx(&sheets, &vars)?);
     files.insert("report.html".into(), render::html(&sheets, &vars)?);
     manifest.outputs = files.iter().map(|(n, b)| (n.clone(), Output::of(b))).collect();
-    let text = sheets.iter().map(|s| render::terminal(s, &vars)).collect::<Vec<_>>().join("\n");
+    let text = sheets.iter().filter(|s| s.form.sheet).map(|s| render::terminal(s, &vars)).collect::<Vec<_>>().join("\n");
     Ok(Made { manifest, files, text })
 }
 
