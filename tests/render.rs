@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128A
 use arrow::array::{NullArray, RecordBatch, StringArray, StringBuilder, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::Int32Type;
 use calamine::{Data, Reader, Xlsx};
-use kangyang::reports::form::{Form, Format, Sheet, Vars};
+use kangyang::reports::form::{Form, Format, Sheet, Vars, View};
 use kangyang::reports::manifest::{FORMAT, Manifest, Output, sha256};
 use kangyang::reports::render;
 use kangyang::table::{self, print};
@@ -74,7 +74,7 @@ fn the_page_needs_nothing_else_and_escapes_what_it_shows() {
     let mut vars = vars();
     vars.assumptions.push("<script>alert(1)</script>".to_owned());
     let page = String::from_utf8(render::html(&sheets(), &vars).unwrap()).unwrap();
-    for foreign in ["<script", "http:", "https:", "src=", "href=", "url(", "@import", "<link"] {
+    for foreign in ["<script", "http:", "https:", "src=", "href=\"/", "href=\"h", "url(", "@import", "<link"] {
         assert!(!page.contains(foreign), "the page has {foreign}");
     }
     for part in ["lang=\"zh-CN\"", "<svg", "scope=\"colgroup\"", "scope=\"row\"", "<caption>", "&lt;script", &vars.pin, &vars.inputs] {
@@ -104,7 +104,7 @@ fn csv_opens_in_excel_and_keeps_its_decimals() {
 
 #[test]
 fn a_form_that_does_not_fit_its_sql_names_form_and_column() {
-    let refused = |batch: &RecordBatch| Sheet::new(form("table_1"), batch, &vars()).unwrap_err().to_string();
+    let refused = |batch: &RecordBatch| Sheet::new(form("table_1"), &View::from(batch.clone()), &vars()).unwrap_err().to_string();
     let batch = rows("table_1");
     let kept: Vec<usize> = (0..17).filter(|i| *i != 5).collect();
     assert_eq!(refused(&batch.project(&kept).unwrap()), "form queries/reports/table_1.toml, column persons: its SQL has no such column");
@@ -119,7 +119,10 @@ fn a_form_that_does_not_fit_its_sql_names_form_and_column() {
     assert_eq!(refused(&with("light", texts)), "form queries/reports/table_1.toml, column light: 蓝 is no light (绿 黄 红)");
     let long: ArrayRef = Arc::new(Int64Array::from(vec![1_000_000_000_000_000; 13]));
     assert!(refused(&with("held", long)).ends_with("more than the 15 digits that a spreadsheet holds"));
-    assert!(Sheet::new(form("table_1"), &with("remark", Arc::new(NullArray::new(13))), &vars()).is_ok(), "NULL alone is of no type");
+    assert!(
+        Sheet::new(form("table_1"), &View::from(with("remark", Arc::new(NullArray::new(13)))), &vars()).is_ok(),
+        "NULL alone is of no type"
+    );
 }
 
 #[test]
@@ -129,7 +132,7 @@ fn a_wrong_form_is_refused_by_its_file() {
         assert!(text.contains(from));
         let files = BTreeMap::from([("reports/x.toml".to_owned(), text.replacen(from, to, 1))]);
         let form = Form::load(&Tree { name: "queries".to_owned(), files }, "x");
-        form.and_then(|f| Sheet::new(f, &rows("table_2"), &vars())).unwrap_err().to_string()
+        form.and_then(|f| Sheet::new(f, &View::from(rows("table_2")), &vars())).unwrap_err().to_string()
     };
     assert!(refused("title =", "titel =").contains("form queries/reports/x.toml is wrong: "));
     assert!(refused("G:J", "F:J").ends_with("overlap or leave the table"));
@@ -217,7 +220,7 @@ fn form(name: &str) -> Form {
 }
 
 fn sheets() -> Vec<Sheet> {
-    ["table_1", "table_2"].map(|name| Sheet::new(form(name), &rows(name), &vars()).unwrap()).to_vec()
+    ["table_1", "table_2"].map(|name| Sheet::new(form(name), &View::from(rows(name)), &vars()).unwrap()).to_vec()
 }
 
 fn book(vars: &Vars) -> Xlsx<Cursor<Vec<u8>>> {

@@ -100,6 +100,8 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
         files.insert(format!("{name}.csv"), render::csv(&batch, Some(&labels))?);
         sheets.push(Sheet::new(Form::load(r.queries, name)?, &View::from(batch), &vars)?);
     }
+    // Tables come before figures, so that the first sheet names the report.
+    sheets.sort_by_key(|s| !s.form.sheet);
     files.insert("report.xlsx".into(), render::xlsx(&sheets, &vars)?);
     files.insert("report.html".into(), render::html(&sheets, &vars)?);
     manifest.outputs = files.iter().map(|(n, b)| (n.clone(), Output::of(b))).collect();

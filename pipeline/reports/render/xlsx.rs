@@ -113,9 +113,11 @@ fn sources(ws: &mut Worksheet, vars: &Vars) -> Result<(), XlsxError> {
     let (key, text) = (grid(10), grid(10).set_text_wrap());
     let status = if vars.provisional { "暂定：统计时点之后的日志尚未收尽，数据可能变化" } else { "确定" };
     let facts = [("报表期间", vars.span.as_str()), ("数据状态", status), ("日志位点", &vars.pin), ("输入摘要（SHA-256）", &vars.inputs)];
+    // The files' digests stand on the sheet, but are not printed: the manifest has them too.
+    let printed = u32::try_from(facts.len() + vars.assumptions.len()).map_err(|_| XlsxError::RowColumnLimitError)?;
     let assumptions = vars.assumptions.iter().map(|a| ("口径与假定", a.as_str()));
     let digests = vars.digests.iter().map(|(path, digest)| (path.as_str(), digest.as_str()));
-    ws.set_name("说明")?.set_column_width(0, 44)?.set_column_width(1, 88)?;
+    ws.set_name("说明")?.set_column_width(0, 40)?.set_column_width(1, 88)?;
     ws.write_with_format(0, 0, "数据来源与口径", &font("黑体", 14))?.set_row_height(0, 30)?;
     for (row, (name, value)) in (1..).zip(facts.into_iter().chain(assumptions).chain(digests)) {
         ws.write_with_format(row, 0, name, &key)?
@@ -123,6 +125,7 @@ fn sources(ws: &mut Worksheet, vars: &Vars) -> Result<(), XlsxError> {
             .set_row_height(row, 6 + 13 * lines(value, 88))?;
     }
     ws.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0).set_margins(0.5, 0.5, 0.6, 0.6, 0.3, 0.3);
+    ws.set_footer("&C&9第 &P 页，共 &N 页").set_print_area(0, 0, printed, 1)?;
     Ok(())
 }
 
@@ -156,7 +159,7 @@ fn look(shown: Shown, cell: &Cell, row: &Row) -> Format {
     match (cell.value, shown.align()) {
         (Value::Null | Value::Hidden, Align::Right) | (_, Align::Centre) => format.set_align(FormatAlign::Center),
         (_, Align::Left) => format.set_align(FormatAlign::Left).set_text_wrap(),
-        (_, Align::Right) => format.set_align(FormatAlign::Right),
+        (_, Align::Right) => format.set_align(FormatAlign::Right).set_indent(1),
     }
 }
 
