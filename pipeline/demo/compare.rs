@@ -38,6 +38,12 @@ pub async fn figures(engine: &mut Engine, truth: &Truth) -> Result<Found> {
         let got = rows(engine, &format!("SELECT {keys}, {counts} FROM {} GROUP BY {keys}", want.mart)).await?;
         compare(want, got, &mut found);
     }
+    let sql = "SELECT CAST(sum(accepted) AS BIGINT), CAST(sum(rejected) AS BIGINT) FROM ledger";
+    let (got, want) = (rows(engine, sql).await?.concat(), [truth.accepted.to_string(), truth.rejected.to_string()]);
+    found.compared += want.len();
+    if got != want {
+        found.wrong.push(format!("ledger: accepted, rejected: lake {got:?}, generator {want:?}"));
+    }
     Ok(found)
 }
 
