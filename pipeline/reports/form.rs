@@ -153,6 +153,8 @@ pub enum Format {
     Integer,
     /// A rank or a running number: an integer, not compared by its digits.
     Ordinal,
+    /// The row's own number, from 1; no column of the SQL.
+    Running,
     /// `0.00`; a decimal of scale 2.
     Rate,
     /// `0.00`: money, in the unit that the form names; a decimal of scale 2.
@@ -170,7 +172,7 @@ impl Format {
     pub fn align(self) -> Align {
         match self {
             Format::Text => Align::Left,
-            Format::Light | Format::Ordinal => Align::Centre,
+            Format::Light | Format::Ordinal | Format::Running => Align::Centre,
             _ => Align::Right,
         }
     }
@@ -444,6 +446,9 @@ impl Sheet {
         let total = form.total.as_ref().map(|t| form.index(t)).transpose()?;
         let columns = form.columns.iter().map(|c| {
             let wrong = |detail: String| Error::new(format!("form {}, column {}", form.path, c.name)).detail(detail);
+            if c.format == Format::Running {
+                return Ok(numbers(batch.num_rows()));
+            }
             let array = batch.column_by_name(&c.name).ok_or_else(|| wrong("its SQL has no such column".to_owned()))?;
             let hidden = view.hidden.get(&c.name);
             let mut cells = cells(c.format, array, c.null.as_ref().unwrap_or(&form.null)).map_err(wrong)?;
@@ -472,7 +477,7 @@ impl Sheet {
 fn cells(format: Format, array: &ArrayRef, null: &str) -> Result<Vec<Cell>, String> {
     let array = joined(plain(array).map_err(|e| e.to_string())?)?;
     let (wanted, as_type) = match (format, array.data_type()) {
-        (Format::Integer | Format::Ordinal, t) => (t.is_integer(), DataType::Int64),
+        (Format::Integer | Format::Ordinal | Format::Running, t) => (t.is_integer(), DataType::Int64),
         (Format::Rate | Format::Difference | Format::Money, t) => (matches!(t, DataType::Decimal128(_, 2)), DataType::Decimal128(38, 2)),
         (Format::Text | Format::Light, t) => (t.is_string(), DataType::Utf8),
     };
@@ -487,7 +492,7 @@ fn cells(format: Format, array: &ArrayRef, null: &str) -> Result<Vec<Cell>, Stri
             return Ok(Cell { text: null.to_owned(), value: Value::Null });
         }
         let (text, value) = match format {
-            Format::Integer | Format::Ordinal => {
+            Format::Integer | Format::Ordinal | Format::Running => {
                 let n = array.as_primitive::<Int64Type>().value(row);
                 (n.to_string(), Value::Integer(n))
             }
@@ -517,6 +522,11 @@ fn cells(format: Format, array: &ArrayRef, null: &str) -> Result<Vec<Cell>, Stri
         }
     };
     (0..array.len()).map(cell).collect()
+}
+
+/// From 1.
+fn numbers(rows: usize) -> Vec<Cell> {
+    (1..).take(rows).map(|n: i64| Cell { text: n.to_string(), value: Value::Integer(n) }).collect()
 }
 
 /// A list of texts as one text.

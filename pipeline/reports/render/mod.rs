@@ -53,7 +53,7 @@ pub fn terminal(sheet: &Sheet, vars: &Vars) -> String {
         columns.iter_mut().enumerate().for_each(|(i, w)| *w += each + usize::from(i < rest));
     }
     // Digits of different length don't line up in the middle of a terminal's cells.
-    let side = |format: Shown| if format == Shown::Ordinal { Align::Right } else { format.align() };
+    let side = |format: Shown| if matches!(format, Shown::Ordinal | Shown::Running) { Align::Right } else { format.align() };
     let (all, line) = (across(&widths), |cells: Vec<String>| cells.join("  ").trim_end().to_owned() + "\n");
     let over = |heads: &[Head]| {
         let (mut cells, mut at) = (vec![], 0);

@@ -145,7 +145,7 @@ fn put(ws: &mut Worksheet, row: u32, at: u16, cell: &Cell, look: &Format) -> Res
 fn look(shown: Shown, cell: &Cell, row: &Row) -> Format {
     let format = if row.total { grid(10).set_bold() } else { grid(10) };
     let format = match shown {
-        Shown::Integer | Shown::Ordinal => format.set_num_format("0"),
+        Shown::Integer | Shown::Ordinal | Shown::Running => format.set_num_format("0"),
         Shown::Rate | Shown::Money => format.set_num_format("0.00"),
         Shown::Difference => format.set_num_format("+0.00;-0.00;0.00"),
         Shown::Text | Shown::Light => format,
