@@ -67,6 +67,9 @@ pub enum Command {
         /// Publishes though later events may still fall before the as-of date
         #[arg(long)]
         provisional: bool,
+        /// Whose version: a department, a district, the public (schemas/reference/recipients.csv); without it, the office's own, whole
+        #[arg(long, value_name = "RECIPIENT")]
+        recipient: Option<String>,
     },
     /// Merges the lake's small files, beside ingest and readers
     Compact,

@@ -163,7 +163,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             Err(Error::refused(format!("{} checks do not hold", bad.len())))
         }),
-        Command::Report { period, at, provisional } => runtime.block_on(async {
+        Command::Report { period, at, provisional, recipient } => runtime.block_on(async {
             let root = existing(&settings)?;
             let queries = Tree::queries(settings.queries.as_deref())?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
@@ -173,7 +173,9 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             let plan = plan(&settings, &mut engine).await?;
             let period = Period::new(&plan, &period)?;
+            let recipient = recipient.map(|code| reports::recipients::Recipient::find(&contract, &code)).transpose()?;
             let request = reports::Request {
+                recipient,
                 period: &period,
                 pinned: &pinned,
                 contract: &contract,

@@ -132,7 +132,7 @@ async fn show(settings: &Settings, contract: &Contract, schemas: &Tree, root: &P
     let last = truth.years.last().copied().unwrap_or_default();
     let name = format!("{last}-12");
     let period = Period::new(&truth.plan, &name)?;
-    let request = reports::Request { period: &period, pinned: &pinned, contract, schemas, queries: &queries, root };
+    let request = reports::Request { recipient: None, period: &period, pinned: &pinned, contract, schemas, queries: &queries, root };
     let done = reports::publish(&mut engine, &request).await?;
     let report = done.dir.strip_prefix(root).map(|p| Path::new(place).join(p)).unwrap_or_else(|_| done.dir.clone());
     println!("The lake is in {place}/events, the figures in {place}/marts/*.parquet, the report for {name} in {}.\n", report.display());

@@ -7,7 +7,7 @@ use crate::table::{Align, plain};
 use crate::tree::Tree;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema};
 use chrono::{Datelike, Months, NaiveDate};
 use minijinja::{Value as Var, context};
 use serde::Deserialize;
@@ -91,10 +91,12 @@ pub struct Form {
     pub summary: Option<String>,
     /// The line under the title: who, until when, in what units.
     pub unit_line: Vec<Part>,
-    /// The column whose null marks the row of totals; none: the table has no such row.
+    /// The SQL's column whose null marks the row of totals; none: the table has no such row.
     pub total: Option<String>,
-    /// The column that names a row's district, where a district's own version has its own rows alone.
+    /// The SQL's column that names a row's district, where a district's own version has its own rows alone.
     pub district: Option<String>,
+    /// The SQL's column with a row's occupation (its code), where those of some occupations see these rows alone.
+    pub occupation: Option<String>,
     /// What stands where there is no value.
     #[serde(default = "dash")]
     pub null: String,
@@ -111,6 +113,32 @@ pub struct Form {
     pub sign_off: String,
     /// What the page draws of it.
     pub chart: Option<Chart>,
+    /// How its counts hang together, where a version hides the small ones.
+    pub suppress: Option<Suppress>,
+}
+
+/// How a table's counts hang together, for those who hide some of them (`suppress`). Columns not named add up to the row of totals.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Suppress {
+    /// Columns that add up to another.
+    pub across: Vec<Sum>,
+    /// Columns of distinct persons, who may stand in several rows: the rows' sum is at least the total.
+    pub distinct: Vec<String>,
+    /// Columns whose total has more than the rows.
+    pub loose: Vec<String>,
+    /// For each column computed from counts: which.
+    pub derived: BTreeMap<String, Vec<String>>,
+}
+
+/// Columns that add up to another.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sum {
+    /// The sum's column.
+    pub total: String,
+    /// What adds up to it.
+    pub parts: Vec<String>,
 }
 
 /// A part of the unit line and the sheet's columns that it spans.
@@ -143,6 +171,8 @@ pub struct Column {
     pub width: u16,
     /// What stands for null here, if not the form's.
     pub null: Option<String>,
+    /// The occupation that it is about, `*` for all together: recipients of some occupations see these columns and those without.
+    pub occupation: Option<String>,
 }
 
 /// How a value is shown, and which type the SQL must give.
@@ -284,7 +314,7 @@ impl Form {
             }
             free = last + 1;
         }
-        for name in form.chart.iter().flat_map(Chart::columns).chain(&form.total).chain(&form.district) {
+        for name in form.chart.iter().flat_map(Chart::columns) {
             form.index(name)?;
         }
         Ok(form)
@@ -332,6 +362,24 @@ impl Form {
     pub fn notes(&self) -> String {
         let numbered: Vec<String> = self.notes.iter().enumerate().map(|(i, n)| format!("{}.{n}", i + 1)).collect();
         if numbered.is_empty() { String::new() } else { format!("注：{}。", numbered.join("；")) }
+    }
+
+    /// The form with the columns of these occupations, and those of none; the unit line's parts share what is left.
+    #[must_use]
+    pub fn of_occupations(mut self, occupations: &BTreeSet<String>) -> Form {
+        let all = self.columns.len();
+        self.columns.retain(|c| c.occupation.as_ref().is_none_or(|o| occupations.contains(o)));
+        if self.columns.len() == all {
+            return self;
+        }
+        self.chart = None;
+        let (parts, columns) = (self.unit_line.len(), self.columns.len());
+        let letter = |n: usize| char::from(b'A' + u8::try_from(n.min(25)).unwrap_or(25));
+        for (i, part) in self.unit_line.iter_mut().enumerate() {
+            let (first, next) = (i * columns / parts, (i + 1) * columns / parts);
+            part.cells = format!("{}:{}", letter(first), letter(next.saturating_sub(1).max(first)));
+        }
+        self
     }
 
     /// The place of a column, from 0. Error: the form has none of that name.
@@ -425,6 +473,24 @@ impl From<RecordBatch> for View {
     }
 }
 
+impl View {
+    /// The rows as files tell them: where figures are hidden, a last column `hidden` names each row's, so that null can be told from none.
+    pub fn told(&self) -> Result<RecordBatch> {
+        if self.hidden.is_empty() {
+            return Ok(self.batch.clone());
+        }
+        let names = |row: usize| {
+            let of_row = self.hidden.iter().filter(|(_, rows)| rows.contains(&row)).map(|(name, _)| name.as_str());
+            of_row.collect::<Vec<_>>().join(",")
+        };
+        let hidden: StringArray = (0..self.batch.num_rows()).map(|r| Some(names(r)).filter(|n| !n.is_empty())).collect();
+        let fields = self.batch.schema_ref().fields().iter().cloned().chain([Arc::new(Field::new("hidden", DataType::Utf8, true))]);
+        let columns = self.batch.columns().iter().cloned().chain([Arc::new(hidden) as ArrayRef]).collect();
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        RecordBatch::try_new(schema, columns).context(|| "column hidden can't be added".to_owned())
+    }
+}
+
 /// A form filled in: ready to be rendered.
 #[derive(Clone, Debug)]
 pub struct Sheet {
@@ -443,7 +509,8 @@ impl Sheet {
     pub fn new(form: Form, view: &View, vars: &Vars) -> Result<Sheet> {
         let batch = &view.batch;
         let form = form.filled(vars)?;
-        let total = form.total.as_ref().map(|t| form.index(t)).transpose()?;
+        let no_column = |name: &String| form.wrong(format!("it names column {name}, which its SQL does not have"));
+        let total = form.total.as_ref().map(|t| batch.column_by_name(t).ok_or_else(|| no_column(t))).transpose()?;
         let columns = form.columns.iter().map(|c| {
             let wrong = |detail: String| Error::new(format!("form {}, column {}", form.path, c.name)).detail(detail);
             if c.format == Format::Running {
@@ -460,7 +527,7 @@ impl Sheet {
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let row = |i: usize| {
             let cells: Vec<Cell> = columns.iter().filter_map(|c| c.get(i).cloned()).collect();
-            Row { total: total.and_then(|t| cells.get(t)).is_some_and(|c| c.value == Value::Null), cells }
+            Row { total: total.is_some_and(|t| t.is_null(i)), cells }
         };
         let rows: Vec<Row> = (0..batch.num_rows()).map(row).collect();
         let named = |r: &Row| form.columns.iter().zip(&r.cells).map(|(c, cell)| (c.name.clone(), cell.text.clone())).collect();

@@ -1,7 +1,9 @@
 //! Reports: one report is queries and a form; it is built to the side, checked, and only then published, never to be changed.
 pub mod form;
 pub mod manifest;
+pub mod recipients;
 pub mod render;
+pub mod suppress;
 
 use crate::contract::Contract;
 use crate::durable::{lock, sweep, sync};
@@ -13,6 +15,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use form::{Form, Sheet, Vars, View};
 use manifest::{FORMAT, Manifest, Output, sha256};
+use recipients::Recipient;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +43,8 @@ pub struct Request<'a> {
     pub queries: &'a Tree,
     /// The data root.
     pub root: &'a Path,
+    /// Whose version it is; none: the office's own, whole.
+    pub recipient: Option<Recipient>,
 }
 
 /// Checks that found bad rows.
@@ -66,7 +71,9 @@ pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> 
         return Err(failed_checks(&bad));
     }
     let made = make(engine, r).await?;
+    // A published folder never changes, so a version has revisions of its own beside the whole report's.
     let home = r.root.join("reports").join(&r.period.name);
+    let home = r.recipient.as_ref().map_or(home.clone(), |to| home.join(&to.code));
     let (dir, new) = put(&home, made.manifest, &made.files)?;
     Ok(Published { dir, new, text: made.text })
 }
@@ -76,10 +83,12 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     engine.set_period(r.period)?;
     let names: Vec<String> =
         engine.dag.layer(Layer::Reports).into_iter().filter(|n| r.queries.files.contains_key(&format!("reports/{n}.toml"))).collect();
+    let names: Vec<String> = names.into_iter().filter(|n| r.recipient.as_ref().is_none_or(|to| to.sees(n))).collect();
     engine.prepare(&names).await?;
     let mut manifest = Manifest {
         format: FORMAT,
         period: r.period.name.clone(),
+        recipient: r.recipient.as_ref().map(|to| to.code.clone()),
         revision: 0,
         plan: r.period.plan.clone(),
         pin: r.pinned.pin.to_string(),
@@ -96,9 +105,15 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     let mut sheets = vec![];
     for name in &names {
         let batch = engine.answer(name).await?.batch()?;
+        let form = Form::load(r.queries, name)?;
+        let (form, view) = match &r.recipient {
+            Some(to) => to.version(name, form, batch)?,
+            None => (form, View::from(batch)),
+        };
+        let batch = view.told()?;
         files.insert(format!("{name}.parquet"), marts::parquet(&batch.schema(), std::slice::from_ref(&batch))?);
         files.insert(format!("{name}.csv"), render::csv(&batch, Some(&labels))?);
-        sheets.push(Sheet::new(Form::load(r.queries, name)?, &View::from(batch), &vars)?);
+        sheets.push(Sheet::new(form, &view, &vars)?);
     }
     // Tables come before figures, so that the first sheet names the report.
     sheets.sort_by_key(|s| !s.form.sheet);

@@ -10,9 +10,9 @@ SELECT
         || CASE WHEN array_length(leads.evidence) > 3
             THEN '等' || CAST(array_length(leads.evidence) AS VARCHAR) || '条' ELSE '' END
         AS evidence_shown,            -- the first three events it rests on: topic/partition@offset
-    array_to_string(array_slice(leads.origins, 1, 3), '、')
+    nullif(array_to_string(array_slice(leads.origins, 1, 3), '、')
         || CASE WHEN array_length(leads.origins) > 3
-            THEN '等' || CAST(array_length(leads.origins) AS VARCHAR) || '处' ELSE '' END
+            THEN '等' || CAST(array_length(leads.origins) AS VARCHAR) || '处' ELSE '' END, '')
         AS origins_shown,             -- the first three rows of the source's files
     lead_rules.common_explanation,    -- what commonly explains it
     leads.lead,                       -- the rule's code
