@@ -2,6 +2,7 @@
 //!
 //! The rows in `render/*.csv` are invented; `render/*.txt` is what the terminal must show.
 use crate::support::command::golden;
+use crate::support::{Scratch, python};
 use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int64Array, ListBuilder};
 use arrow::array::{NullArray, RecordBatch, StringArray, StringBuilder, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::Int32Type;
@@ -9,9 +10,10 @@ use calamine::{Data, Reader, Xlsx};
 use kangyang::reports::form::{Form, Format, Sheet, Vars, View};
 use kangyang::reports::manifest::{FORMAT, Manifest, Output, sha256};
 use kangyang::reports::render;
+use kangyang::reports::suppress::{Counts, Down, hide};
 use kangyang::table::{self, print};
 use kangyang::tree::Tree;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -177,6 +179,7 @@ fn a_manifest_tells_whether_there_is_anything_new() {
     let manifest = Manifest {
         format: FORMAT,
         period: "2021-06".to_owned(),
+        recipient: None,
         revision: 1,
         plan: "jz-2020".to_owned(),
         pin: "kangyang.training/0=3".to_owned(),
@@ -195,10 +198,106 @@ fn a_manifest_tells_whether_there_is_anything_new() {
     assert_eq!(later.inputs_digest(), inputs);
     let moved = Manifest { pin: "kangyang.training/0=4".to_owned(), ..manifest.clone() };
     let edited = Manifest { schemas: BTreeMap::from([("reference/districts.csv".to_owned(), sha256(b""))]), ..manifest.clone() };
-    let digests = [inputs, moved.inputs_digest(), edited.inputs_digest(), Manifest { provisional: true, ..manifest }.inputs_digest()];
+    let digests =
+        [inputs, moved.inputs_digest(), edited.inputs_digest(), Manifest { provisional: true, ..manifest.clone() }.inputs_digest()];
     assert_eq!(BTreeMap::from(digests.map(|d| (d, ()))).len(), 4);
+    let sent = Manifest { recipient: Some("public".to_owned()), ..manifest.clone() };
+    assert_ne!(sent.inputs_digest(), manifest.inputs_digest(), "a version says something else");
     let newer = String::from_utf8(bytes).unwrap().replace("\"format\": 1", "\"format\": 2");
     assert!(Manifest::from_bytes(newer.as_bytes()).unwrap_err().to_string().contains("its format is 2, this program knows 1"));
+}
+
+#[test]
+fn no_hidden_cell_can_be_worked_out_from_what_is_published() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let tables: Vec<Counts> = (0..400).map(|i| random_table(&mut dice, i)).collect();
+    let lines = tables.iter().map(|t| {
+        let down: Vec<_> = t.down.iter().map(|d| format!("{d:?}").to_lowercase()).collect();
+        let hidden: Vec<_> = hide(t).into_iter().collect();
+        serde_json::json!({
+            "rows": t.rows, "total": t.total, "down": down, "across": t.across, "known": t.known, "hidden": hidden
+        })
+        .to_string()
+    });
+    let scratch = Scratch::new("hidden_cells");
+    let file = scratch.path().join("tables.ndjson");
+    std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let out = python("bound_hidden.py").arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    println!("{said}");
+}
+
+#[test]
+fn a_table_without_small_counts_hides_nothing() {
+    let mut dice = Dice(7);
+    for i in 0..100 {
+        let mut table = random_table(&mut dice, i);
+        table.rows.iter_mut().flatten().for_each(|v| *v = v.map(|n| n * 5));
+        assert!(hide(&table).is_empty(), "{table:?}");
+    }
+    // One small cell in a row and a column takes three others with it, of the smallest.
+    let rows = [[3, 9, 40, 52], [7, 8, 50, 65], [60, 70, 80, 210], [70, 87, 170, 327]];
+    let table = Counts {
+        rows: rows.map(|r| r.map(Some).to_vec()).to_vec(),
+        total: Some(3),
+        down: vec![Down::Sum; 4],
+        across: vec![(Some(3), vec![0, 1, 2])],
+        ..Counts::default()
+    };
+    assert_eq!(hide(&table).into_iter().collect::<Vec<_>>(), [(0, 0), (0, 1), (1, 0), (1, 1)]);
+}
+
+/// Numbers in a fixed order, so that a failure comes again.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+
+    fn count(&mut self) -> i64 {
+        let most = [1, 5, 5, 12, 200][usize::try_from(self.below(5)).unwrap()];
+        i64::try_from(self.below(most)).unwrap()
+    }
+}
+
+/// A table that adds up, of every kind that forms have.
+fn random_table(dice: &mut Dice, kind: usize) -> Counts {
+    let (height, width) = (2 + dice.below(7) as usize, 1 + dice.below(5) as usize);
+    let (with_total, with_sum, with_known) = (kind % 5 != 0, kind % 3 != 0 && width > 1, kind % 7 == 0);
+    let mut rows: Vec<Vec<i64>> = (0..height).map(|_| (0..width).map(|_| dice.count()).collect()).collect();
+    let mut down: Vec<Down> = (0..width).map(|_| if with_sum { Down::Sum } else { pick(dice) }).collect();
+    let mut across = vec![];
+    if with_sum && kind % 4 == 0 {
+        across.push((None, (0..width).collect()));
+    } else if with_sum {
+        rows.iter_mut().for_each(|r| r.push(r.iter().sum()));
+        down.push(Down::Sum);
+        across.push((Some(width), (0..width).collect()));
+    }
+    if with_total {
+        let total = down.iter().enumerate().map(|(c, d)| {
+            let (sum, most): (i64, i64) = (rows.iter().map(|r| r[c]).sum(), rows.iter().map(|r| r[c]).max().unwrap());
+            match d {
+                Down::Sum => sum,
+                Down::Distinct => most + i64::try_from(dice.below(1 + (sum - most) as u64)).unwrap(),
+                Down::Loose => sum + dice.count(),
+            }
+        });
+        let total = total.collect();
+        rows.push(total);
+    }
+    let known = if with_known { BTreeSet::from([dice.below(down.len() as u64) as usize]) } else { BTreeSet::new() };
+    let total = with_total.then_some(height);
+    Counts { rows: rows.into_iter().map(|r| r.into_iter().map(Some).collect()).collect(), total, down, across, known }
+}
+
+fn pick(dice: &mut Dice) -> Down {
+    [Down::Sum, Down::Sum, Down::Distinct, Down::Loose][dice.below(4) as usize]
 }
 
 fn vars() -> Vars {

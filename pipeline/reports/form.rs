@@ -121,8 +121,10 @@ pub struct Form {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Suppress {
-    /// Columns that add up to another.
+    /// Columns that add up.
     pub across: Vec<Sum>,
+    /// Columns that readers find elsewhere: hidden where small, but they protect no others.
+    pub known: Vec<String>,
     /// Columns of distinct persons, who may stand in several rows: the rows' sum is at least the total.
     pub distinct: Vec<String>,
     /// Columns whose total has more than the rows.
@@ -131,12 +133,12 @@ pub struct Suppress {
     pub derived: BTreeMap<String, Vec<String>>,
 }
 
-/// Columns that add up to another.
+/// Columns that add up.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sum {
-    /// The sum's column.
-    pub total: String,
+    /// The sum's column; none: the sum is told elsewhere.
+    pub total: Option<String>,
     /// What adds up to it.
     pub parts: Vec<String>,
 }

@@ -161,6 +161,7 @@ fn hidden(form: &Form, rules: &Suppress, batch: RecordBatch) -> Result<View, Str
         total: total.and_then(|t| (0..batch.num_rows()).find(|r| t.is_null(*r))),
         down: vec![Down::Sum; columns.len()],
         across: vec![],
+        known: rules.known.iter().map(at).collect::<Result<_, _>>()?,
     };
     for (names, down) in [(&rules.distinct, Down::Distinct), (&rules.loose, Down::Loose)] {
         for name in names {
@@ -170,14 +171,10 @@ fn hidden(form: &Form, rules: &Suppress, batch: RecordBatch) -> Result<View, Str
     }
     let mut used = BTreeSet::new();
     for sum in &rules.across {
-        // A version of some occupations has some of the parts, and no total.
-        let parts = sum.parts.iter().filter_map(|p| at(p).ok()).collect::<Vec<_>>();
-        let Ok(total) = at(&sum.total) else { continue };
-        if parts.len() != sum.parts.len() {
-            return Err(format!("[suppress] adds up {}, but not all its parts are columns of counts", sum.total));
-        }
-        if !parts.iter().chain([&total]).all(|c| used.insert(*c)) {
-            return Err(format!("[suppress] has a column in two sums across, one of them {}", sum.total));
+        let parts = sum.parts.iter().map(at).collect::<Result<Vec<_>, _>>()?;
+        let total = sum.total.as_ref().map(at).transpose()?;
+        if let Some(twice) = parts.iter().chain(&total).find(|c| !used.insert(**c)) {
+            return Err(format!("[suppress] has column {} in two sums across", columns.get(*twice).copied().unwrap_or_default()));
         }
         table.across.push((total, parts));
     }

@@ -31,8 +31,10 @@ pub struct Counts {
     pub total: Option<usize>,
     /// For each column.
     pub down: Vec<Down>,
-    /// A column and those that add up to it; a column stands in one such sum at most.
-    pub across: Vec<(usize, Vec<usize>)>,
+    /// Columns that add up, to a column or to what readers know anyway; a column stands in one such sum at most.
+    pub across: Vec<(Option<usize>, Vec<usize>)>,
+    /// Columns that readers can see elsewhere: hidden where small, but they protect nothing.
+    pub known: BTreeSet<usize>,
 }
 
 /// A row and a column.
@@ -49,6 +51,7 @@ struct Arc {
     value: i64,
     /// The total's side of a sum counts down where the others count up.
     negative: bool,
+    known: bool,
     /// None: the persons that a total counts once and its rows several times; nobody is told how many.
     place: Option<Place>,
 }
@@ -65,14 +68,17 @@ impl Arc {
 pub fn hide(table: &Counts) -> BTreeSet<Place> {
     let network = Network::new(table);
     let mut hidden: BTreeSet<Place> = network.arcs.iter().filter(|a| SMALL.contains(&a.value)).filter_map(|a| a.place).collect();
-    // Cells that no further hiding protects: their sums are of themselves alone.
-    let mut lost = BTreeSet::new();
+    // Ways in which no further hiding lets a cell move: its sums are told elsewhere.
+    let mut lost: BTreeSet<(Place, bool)> = BTreeSet::new();
     loop {
-        let weak = hidden.iter().filter(|p| !lost.contains(*p)).find_map(|p| network.weakness(*p, &hidden).map(|w| (*p, w)));
-        let Some((place, (up, need))) = weak else { return hidden };
+        let unknown = hidden.iter().filter(|(_, c)| !table.known.contains(c));
+        let weak = unknown.flat_map(|p| [(*p, true), (*p, false)]).filter(|w| !lost.contains(w));
+        let Some((place, up, need)) = weak.filter_map(|(p, up)| Some((p, up, network.weakness(p, up, &hidden)?))).next() else {
+            return hidden;
+        };
         let more = network.help(place, up, need, &hidden);
         if more.is_empty() {
-            lost.insert(place);
+            lost.insert((place, up));
         }
         hidden.extend(more);
     }
@@ -88,8 +94,9 @@ impl Network {
     fn new(table: &Counts) -> Network {
         let width = table.rows.iter().map(Vec::len).max().unwrap_or(0);
         let groups = table.across.iter().enumerate();
-        let of: BTreeMap<usize, (usize, bool)> =
-            groups.flat_map(|(g, (total, parts))| parts.iter().map(move |p| (*p, (g, false))).chain([(*total, (g, true))])).collect();
+        let of: BTreeMap<usize, (usize, bool)> = groups
+            .flat_map(|(g, (total, parts))| parts.iter().map(move |p| (*p, (g, false))).chain(total.map(|t| (t, (g, true)))))
+            .collect();
         let below = |c: usize| table.down.get(c).copied().unwrap_or_default();
         let down = |c: usize| if table.total.is_none() || below(c) == Down::Loose { 0 } else { 1 + c };
         let (mut arcs, sums) = (vec![], table.across.len());
@@ -98,7 +105,14 @@ impl Network {
                 let Some(value) = *value else { continue };
                 let across = of.get(&c).map_or(0, |(g, _)| 1 + width + r * sums + g);
                 let negative = (Some(r) == table.total) != of.get(&c).is_some_and(|(_, total)| *total);
-                arcs.push(Arc { across, down: down(c), value: value.max(0), negative, place: Some((r, c)) });
+                arcs.push(Arc {
+                    across,
+                    down: down(c),
+                    value: value.max(0),
+                    negative,
+                    known: table.known.contains(&c),
+                    place: Some((r, c)),
+                });
             }
         }
         for c in (0..width).filter(|c| below(*c) == Down::Distinct && table.total.is_some()) {
@@ -106,23 +120,24 @@ impl Network {
             let others: i64 = (0..table.rows.len()).filter(|r| Some(*r) != table.total).map(at).sum();
             let value = (others - table.total.map_or(0, at)).max(0);
             let total_column = of.get(&c).is_some_and(|(_, total)| *total);
-            arcs.push(Arc { across: 0, down: down(c), value, negative: !total_column, place: None });
+            arcs.push(Arc { across: 0, down: down(c), value, negative: !total_column, known: false, place: None });
         }
         Network { arcs, nodes: 1 + width + table.rows.len() * sums }
     }
 
-    /// Which way a hidden cell can't move far enough (true: up), and how far it should; none: it is safe.
-    fn weakness(&self, place: Place, hidden: &BTreeSet<Place>) -> Option<(bool, i64)> {
+    /// How far a hidden cell should be able to move up or down, where it can't; none: it can.
+    fn weakness(&self, place: Place, up: bool, hidden: &BTreeSet<Place>) -> Option<i64> {
         let value = self.arcs.iter().find(|a| a.place == Some(place))?.value;
         let reach = |up: bool, need: i64| if need <= 0 { 0 } else { self.reach(place, up, need, hidden).0 };
         let (low, high, span) = (*SMALL.start(), *SMALL.end(), SMALL.end() - SMALL.start());
-        if SMALL.contains(&value) {
-            let short = |up: bool, need: i64| (reach(up, need) < need).then_some((up, need));
-            return short(true, high - value).or_else(|| short(false, value - low));
-        }
-        let below = reach(false, span.min(value));
-        let need = span - below;
-        (reach(true, need) < need).then_some((true, need))
+        let need = match (SMALL.contains(&value), up) {
+            (true, true) => high - value,
+            (true, false) => value - low,
+            // Others need a range as wide, wherever it lies.
+            (false, true) => span - reach(false, span.min(value)),
+            (false, false) => (span - reach(true, span)).min(value),
+        };
+        (reach(up, need) < need).then_some(need)
     }
 
     /// How far, up to `need`, the cell can move, and the flow that moves the others: along each arc, ahead positive.
@@ -132,7 +147,7 @@ impl Network {
         if from == to {
             return (need, flow);
         }
-        let moves = |a: &Arc| a.place != Some(place) && a.place.is_none_or(|p| hidden.contains(&p));
+        let moves = |a: &Arc| !a.known && a.place != Some(place) && a.place.is_none_or(|p| hidden.contains(&p));
         let mut reached = 0;
         while reached < need {
             // Breadth first: the shortest way on which every arc has room.
@@ -179,7 +194,7 @@ impl Network {
             }
             for (i, a, next, ahead) in self.leaving(node) {
                 let sum = so_far + 1 + cost(a, ahead);
-                if a.place != Some(place) && room(a, flow.get(i), ahead) > 0 && best.get(&next).is_none_or(|b| sum < *b) {
+                if !a.known && a.place != Some(place) && room(a, flow.get(i), ahead) > 0 && best.get(&next).is_none_or(|b| sum < *b) {
                     best.insert(next, sum);
                     came.insert(next, (node, i, ahead));
                     heap.push((std::cmp::Reverse(sum), next));
