@@ -3,12 +3,16 @@
 //! The rows in `render/*.csv` are invented; `render/*.txt` is what the terminal must show.
 use crate::support::command::golden;
 use crate::support::{Scratch, python};
-use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int64Array, ListBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int64Array, ListBuilder,
+};
 use arrow::array::{NullArray, RecordBatch, StringArray, StringBuilder, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::Int32Type;
 use calamine::{Data, Reader, Xlsx};
-use kangyang::reports::form::{Form, Format, Sheet, Vars, View};
+use kangyang::contract::Contract;
+use kangyang::reports::form::{Form, Format, Head, Sheet, Vars, View};
 use kangyang::reports::manifest::{FORMAT, Manifest, Output, sha256};
+use kangyang::reports::recipients::Recipient;
 use kangyang::reports::render;
 use kangyang::reports::suppress::{Counts, Down, hide};
 use kangyang::table::{self, print};
@@ -208,6 +212,109 @@ fn a_manifest_tells_whether_there_is_anything_new() {
 }
 
 #[test]
+fn who_sees_what_is_one_list_and_marked_tables_stay_inside() {
+    let (contract, queries) = (contract(), Tree::queries(None).unwrap());
+    let forms: BTreeSet<&str> = queries.files.keys().filter_map(|p| p.strip_prefix("reports/")?.strip_suffix(".toml")).collect();
+    let find = |code: &str| Recipient::find(&contract, code).unwrap();
+    let sees = |code: &str| find(code).tables().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(sees("hrss"), forms.iter().map(|f| (*f).to_owned()).collect(), "the office's list has every table");
+    let marked: Vec<&&str> = forms.iter().filter(|f| form(f).marking.is_some()).collect();
+    assert_eq!(marked, [&"table_7", &"table_7_list"]);
+    for code in ["upward", "public", "civil_affairs", "commerce", "women", "finance"] {
+        assert!(marked.iter().all(|t| !find(code).sees(t)), "{code} sees a marked table");
+    }
+    // Every code that an extract can name has a version too.
+    let codes = contract.reference()["codes"].clone();
+    let (fields, names) = (codes["field"].as_string::<i32>(), codes["code"].as_string::<i32>());
+    let recipients: Vec<&str> = (0..codes.num_rows()).filter(|i| fields.value(*i) == "recipient").map(|i| names.value(i)).collect();
+    assert_eq!(recipients.len(), 18);
+    recipients.iter().for_each(|code| assert!(find(code).tables().all(|t| forms.contains(t)), "{code} has a table without a form"));
+    let unknown = Recipient::find(&contract, "nobody").unwrap_err().to_string();
+    assert!(unknown.contains("there is no recipient nobody") && unknown.contains("upward"), "{unknown}");
+}
+
+#[test]
+fn a_marked_table_needs_more_than_a_place_on_the_list() {
+    let mut schemas = Tree::schemas(None).unwrap();
+    let list = schemas.files.get_mut("reference/recipient_tables.csv").unwrap();
+    list.push_str("public,table_7,all,all,false,[A]\n");
+    let contract = Contract::compile(&schemas).unwrap();
+    let public = Recipient::find(&contract, "public").unwrap();
+    let none = RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
+    let refused = public.version("table_7", form("table_7"), none.clone()).unwrap_err().to_string();
+    assert!(refused.contains("table table_7 can't be made for public") && refused.contains("it is marked"), "{refused}");
+    assert!(public.version("table_5", form("table_5"), none).unwrap_err().to_string().contains("not on the recipient's list"));
+}
+
+#[test]
+fn a_district_sees_its_own_rows_and_a_department_its_own_columns() {
+    let contract = contract();
+    let district = Recipient::find(&contract, "JZ07").unwrap();
+    let (_, all) = district.version("table_1", form("table_1"), rows("table_1")).unwrap();
+    assert_eq!(all.batch.num_rows(), 13, "table 1 is everybody's");
+    let (own_form, own) = district.version("table_3", form("table_3"), rows("table_3")).unwrap();
+    let sheet = Sheet::new(own_form, &own, &vars()).unwrap();
+    assert_eq!(sheet.rows.iter().map(|r| r.cells[1].text.as_str()).collect::<Vec<_>>(), ["温县"]);
+    let women = Recipient::find(&contract, "women").unwrap();
+    let (few, view) = women.version("table_occupations", form("table_occupations"), rows("table_occupations")).unwrap();
+    let names: Vec<&str> = few.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["position", "district", "domestic_worker", "infant_carer", "nursery_carer", "remark"]);
+    assert_eq!(view.batch.num_columns(), 6, "files have no more than the sheet");
+    assert_eq!(few.unit_parts().unwrap().iter().map(|p| (p.0, p.1)).collect::<Vec<_>>(), [(0, 1), (2, 3), (4, 5)]);
+    Sheet::new(few, &view, &vars()).unwrap();
+}
+
+#[test]
+fn the_public_is_not_told_small_counts_nor_what_is_computed_from_them() {
+    let public = Recipient::find(&contract(), "public").unwrap();
+    let (shown, view) = public.version("table_3", form("table_3"), rows("table_3")).unwrap();
+    let sheet = Sheet::new(shown, &view, &vars()).unwrap();
+    let row = |i: usize| sheet.rows[i].cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("|");
+    assert_eq!(row(0), "1|市直|*|60|20|33.33|30|*|*|40|*|*|0|0|");
+    assert_eq!(row(1), "7|温县|*|30|12|40.00|12|*|*|20|8|40.00|0|0|");
+    assert_eq!(row(2), "|全市|74|88|32|36.36|42|18|42.86|66|10|15.15|0|0|");
+    let told = view.told().unwrap();
+    assert!(told["certified_90_days"].is_null(0) && told["certified_90_days"].data_type() == &arrow::datatypes::DataType::Int64);
+    let hidden = told["hidden"].as_string::<i32>();
+    assert_eq!(hidden.value(1), "certified_90_days,certified_90_days_rate,completions");
+    assert!(hidden.is_null(2) && !sheet.form.notes.is_empty());
+    assert!(sheet.form.notes().contains("“*”为1—4的数"));
+    // Tables 1 and 2 are exempt.
+    assert!(public.version("table_1", form("table_1"), rows("table_1")).unwrap().1.hidden.is_empty());
+}
+
+#[test]
+fn a_header_has_as_many_rows_as_its_deepest_group() {
+    let heads = form("table_3").header();
+    let shape = |row: &[Head]| row.iter().map(|h| (h.lines.concat(), h.first, h.span, h.deep)).collect::<Vec<_>>();
+    assert_eq!(heads.len(), 3);
+    let top = shape(&heads[0]);
+    assert!(top.contains(&("序号".to_owned(), 0, 1, 3)) && top.contains(&("应取证职业".to_owned(), 2, 7, 1)), "{top:?}");
+    assert!(shape(&heads[1]).contains(&("培训人次".to_owned(), 2, 1, 2)), "a column with one group stands in two rows");
+    assert!(shape(&heads[1]).contains(&("其中：结业满90日".to_owned(), 6, 3, 1)));
+    assert_eq!(heads[2].len(), 5);
+    assert_eq!(form("table_8").header().len(), 1);
+}
+
+#[test]
+fn a_table_without_rows_says_so_and_a_list_says_how_much_it_leaves_out() {
+    let empty = View::from(rows("table_3").slice(0, 0));
+    let sheet = Sheet::new(form("table_3"), &empty, &vars()).unwrap();
+    let mut book = Xlsx::new(Cursor::new(render::xlsx(&[sheet.clone()], &vars()).unwrap())).unwrap();
+    assert_eq!(book.worksheet_range("附表3").unwrap().get_value((7, 0)), Some(&Data::String("无".to_owned())));
+    assert!(render::terminal(&sheet, &vars()).contains("\n  "), "a row says none");
+    assert!(String::from_utf8(render::html(&[sheet], &vars()).unwrap()).unwrap().contains("colspan=\"15\">无</td>"));
+    let mut few = form("table_3");
+    few.page_rows = Some(2);
+    let sheet = Sheet::new(few, &View::from(rows("table_3")), &vars()).unwrap();
+    assert!(render::terminal(&sheet, &vars()).contains("（共 3 行，此处列前 2 行）"));
+    let page = String::from_utf8(render::html(&[sheet.clone()], &vars()).unwrap()).unwrap();
+    assert!(page.contains("共 3 行，此处列前 2 行") && !page.contains("class=\"total\""));
+    let mut book = Xlsx::new(Cursor::new(render::xlsx(&[sheet], &vars()).unwrap())).unwrap();
+    assert_eq!(book.worksheet_range("附表3").unwrap().get_value((9, 1)), Some(&Data::String("全市".to_owned())), "the sheet has all");
+}
+
+#[test]
 fn no_hidden_cell_can_be_worked_out_from_what_is_published() {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let tables: Vec<Counts> = (0..400).map(|i| random_table(&mut dice, i)).collect();
@@ -312,6 +419,10 @@ fn vars() -> Vars {
         assumptions: vec!["序时进度亮灯：不低于序时为绿，不低于序时的80%为黄，其余为红".to_owned()],
         ..Vars::new("2021-06").unwrap()
     }
+}
+
+fn contract() -> Contract {
+    Contract::compile(&Tree::schemas(None).unwrap()).unwrap()
 }
 
 fn form(name: &str) -> Form {

@@ -173,8 +173,9 @@ pub struct Column {
     pub width: u16,
     /// What stands for null here, if not the form's.
     pub null: Option<String>,
-    /// The occupation that it is about, `*` for all together: recipients of some occupations see these columns and those without.
-    pub occupation: Option<String>,
+    /// Whether recipients of some occupations see it only where its name is one of theirs.
+    #[serde(default)]
+    pub own: bool,
 }
 
 /// How a value is shown, and which type the SQL must give.
@@ -366,11 +367,11 @@ impl Form {
         if numbered.is_empty() { String::new() } else { format!("注：{}。", numbered.join("；")) }
     }
 
-    /// The form with the columns of these occupations, and those of none; the unit line's parts share what is left.
+    /// The form with the columns of these occupations, and those of nobody in particular; the unit line's parts share what is left.
     #[must_use]
     pub fn of_occupations(mut self, occupations: &BTreeSet<String>) -> Form {
         let all = self.columns.len();
-        self.columns.retain(|c| c.occupation.as_ref().is_none_or(|o| occupations.contains(o)));
+        self.columns.retain(|c| !c.own || occupations.contains(&c.name));
         if self.columns.len() == all {
             return self;
         }

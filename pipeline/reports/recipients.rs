@@ -151,7 +151,7 @@ fn hidden(form: &Form, rules: &Suppress, batch: RecordBatch) -> Result<View, Str
         place.ok_or_else(|| format!("[suppress] names {name}, which is no column of counts"))
     };
     let array = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("its SQL has no column {name}"));
-    let counts = |name: &&str| Ok::<ArrayRef, String>(cast(array(name)?, &DataType::Int64).map_err(|e| e.to_string())?);
+    let counts = |name: &&str| cast(array(name)?, &DataType::Int64).map_err(|e| e.to_string());
     let counts = columns.iter().map(counts).collect::<Result<Vec<_>, _>>()?;
     let value = |c: &ArrayRef, r: usize| c.is_valid(r).then(|| c.as_primitive::<Int64Type>().value(r));
     let rows = (0..batch.num_rows()).map(|r| counts.iter().map(|c| value(c, r)).collect()).collect();

@@ -28,9 +28,11 @@ lit AS (
         CASE
             WHEN months.completed_to_date IS NULL OR months.target = 0 THEN NULL
             WHEN pace.by_points AND CAST(months.completed_to_date AS DECIMAL(19, 0)) * 1200
-                >= CAST(months.target AS DECIMAL(19, 0)) * CAST(months.month * 100 - 12 * pace.green_points AS DECIMAL(19, 0)) THEN 'green'
+                >= CAST(months.target AS DECIMAL(19, 0)) * CAST(months.month * 100 - 12 * pace.green_points AS DECIMAL(19, 0))
+                THEN 'green'
             WHEN pace.by_points AND CAST(months.completed_to_date AS DECIMAL(19, 0)) * 1200
-                >= CAST(months.target AS DECIMAL(19, 0)) * CAST(months.month * 100 - 12 * pace.yellow_points AS DECIMAL(19, 0)) THEN 'yellow'
+                >= CAST(months.target AS DECIMAL(19, 0)) * CAST(months.month * 100 - 12 * pace.yellow_points AS DECIMAL(19, 0))
+                THEN 'yellow'
             WHEN NOT pace.by_points AND CAST(months.completed_to_date AS DECIMAL(19, 0)) * 1200
                 >= CAST(months.target AS DECIMAL(19, 0)) * CAST(months.month * pace.green_percent AS DECIMAL(19, 0)) THEN 'green'
             WHEN NOT pace.by_points AND CAST(months.completed_to_date AS DECIMAL(19, 0)) * 1200

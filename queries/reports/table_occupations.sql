@@ -37,15 +37,24 @@ done AS (
 SELECT
     rows_of_table.position, -- 序号 in the annex; null: the city
     rows_of_table.district, -- the district's name, or the city's row
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'health_carer' THEN done.completed END), 0) AS BIGINT) AS health_carer, -- 健康照护师, 人次
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'elderly_caregiver' THEN done.completed END), 0) AS BIGINT) AS elderly_caregiver, -- 养老护理员, 人次
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'domestic_worker' THEN done.completed END), 0) AS BIGINT) AS domestic_worker, -- 家政服务员, 人次
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'infant_carer' THEN done.completed END), 0) AS BIGINT) AS infant_carer, -- 育婴员, 人次
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'nursery_carer' THEN done.completed END), 0) AS BIGINT) AS nursery_carer, -- 保育员, 人次
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'orphan_disabled_child_carer' THEN done.completed END), 0) AS BIGINT) AS orphan_disabled_child_carer, -- 孤残儿童护理员, 人次
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'elderly_social_worker' THEN done.completed END), 0) AS BIGINT) AS elderly_social_worker, -- 老年社会工作者, 人次
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'care_home_director' THEN done.completed END), 0) AS BIGINT) AS care_home_director, -- 养老院院长, 人次
-    CAST(coalesce(sum(CASE WHEN done.occupation = 'other' THEN done.completed END), 0) AS BIGINT) AS other, -- 其他, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'health_carer' THEN done.completed END), 0) AS BIGINT)
+        AS health_carer, -- 健康照护师, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'elderly_caregiver' THEN done.completed END), 0) AS BIGINT)
+        AS elderly_caregiver, -- 养老护理员, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'domestic_worker' THEN done.completed END), 0) AS BIGINT)
+        AS domestic_worker, -- 家政服务员, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'infant_carer' THEN done.completed END), 0) AS BIGINT)
+        AS infant_carer, -- 育婴员, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'nursery_carer' THEN done.completed END), 0) AS BIGINT)
+        AS nursery_carer, -- 保育员, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'orphan_disabled_child_carer' THEN done.completed END), 0) AS BIGINT)
+        AS orphan_disabled_child_carer, -- 孤残儿童护理员, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'elderly_social_worker' THEN done.completed END), 0) AS BIGINT)
+        AS elderly_social_worker, -- 老年社会工作者, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'care_home_director' THEN done.completed END), 0) AS BIGINT)
+        AS care_home_director, -- 养老院院长, 人次
+    CAST(coalesce(sum(CASE WHEN done.occupation = 'other' THEN done.completed END), 0) AS BIGINT)
+        AS other, -- 其他, 人次
     CAST(coalesce(sum(done.completed), 0) AS BIGINT) AS completed, -- 合计
     CAST(coalesce(sum(done.held), 0) AS BIGINT) AS held, -- 待核, not counted
     CAST(NULL AS VARCHAR) AS remark -- left for the office

@@ -124,7 +124,12 @@ fn page_table(sheet: &Sheet) -> Result<minijinja::Value> {
     let heading = form.columns.iter().position(|c| c.format.align() == Align::Left).unwrap_or(0);
     let Form { number, title, notes, sign_off, marking, none, sheet: table, .. } = form.clone();
     let (summary, columns) = (sheet.summary.clone(), form.columns.len());
-    Ok(context! { columns, number, title, marking, summary, parts, header, marks, rows, all, none, heading, chart, notes, sign_off, table })
+    // The form's proportions, where the text leaves room.
+    let across = form.columns.iter().map(|c| u32::from(c.width)).sum::<u32>().max(1);
+    let widths: Vec<u32> = form.columns.iter().map(|c| u32::from(c.width) * 100 / across).collect();
+    Ok(context! {
+        columns, widths, number, title, marking, summary, parts, header, marks, rows, all, none, heading, chart, notes, sign_off, table
+    })
 }
 
 /// What the page draws, in thousandths, so that the page holds geometry alone.
@@ -168,7 +173,8 @@ fn bars(sheet: &Sheet, title: &str, rows: &[(&str, &Row, &Bar)]) -> Result<minij
         let (target_at, done_at) = (length(number(r, *target)), length(number(r, *done)));
         let light = light.map_or("", |l| text(r, l));
         context! {
-            label, done => text(r, *done), target => text(r, *target), rate => text(r, *rate), light, class, done_at, target_at, due_at => due,
+            label, done => text(r, *done), target => text(r, *target), rate => text(r, *rate),
+            light, class, done_at, target_at, due_at => due,
         }
     });
     let bars: Vec<_> = bars.collect();
@@ -180,7 +186,8 @@ fn bars(sheet: &Sheet, title: &str, rows: &[(&str, &Row, &Bar)]) -> Result<minij
     Ok(context! { kind => "bars", title, bars, done, target, pace, left })
 }
 
-/// For each place, of its last month's due the thousandths that were done and due month by month; `columns`: place, month, done, due, light.
+/// For each place, what was done and due month by month, in thousandths of the last month's due.
+/// `columns`: place, month, done, due, light.
 fn lines(sheet: &Sheet, title: &str, columns: [usize; 5]) -> minijinja::Value {
     let [by, at, done, due, light] = columns;
     let mut places: Vec<(&str, Vec<&Row>)> = vec![];
@@ -199,16 +206,18 @@ fn lines(sheet: &Sheet, title: &str, columns: [usize; 5]) -> minijinja::Value {
     let panels = places.iter().map(|(place, rows)| {
         let place = *place;
         let whole = rows.iter().map(|r| hundredths(r)).max().unwrap_or(0);
-        let last = rows.iter().filter(known).next_back();
+        let last = rows.iter().rfind(known);
         let points = rows.iter().filter(known).map(|r| context! { month => number(r, at), at => share(r, whole), done => text(r, done) });
-        let expected = rows.iter().map(|r| context! { month => number(r, at), at => i64::try_from(hundredths(r) * 1000 / whole.max(1)).ok() });
+        let height = |r: &Row| i64::try_from(hundredths(r) * 1000 / whole.max(1)).ok();
+        let expected = rows.iter().map(|r| context! { month => number(r, at), at => height(r) });
         let class = last.and_then(|r| r.cells.get(light)).and_then(|c| c.value.light()).unwrap_or("none");
         let of = |i: usize| last.map(|r| text(r, i));
         let top = rows.iter().filter(known).map(|r| share(r, whole)).max().unwrap_or(0);
         let (points, expected) = (points.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         let whole = whole / 100;
         let total = rows.first().is_some_and(|r| r.total);
-        context! { place, total, whole, points, expected, class, top, done => of(done), due => of(due), light => of(light), month => of(at) }
+        let (done, due, light, month) = (of(done), of(due), of(light), of(at));
+        context! { place, total, whole, points, expected, class, top, done, due, light, month }
     });
     let panels: Vec<_> = panels.collect();
     let name = |i: usize| sheet.form.columns.get(i).map(|c| c.label.replace('\n', ""));

@@ -88,7 +88,7 @@ fn fill(ws: &mut Worksheet, sheet: &Sheet, parts: &[(usize, usize, &str)], vars:
             put(ws, r, col(i)?, cell, &look(c.format, cell, row))?;
         }
         let lines = row.cells.iter().zip(&widths).map(|(c, w)| lines(&c.text, *w)).max().unwrap_or(1);
-        ws.set_row_height(r, (8 + 13 * lines).max(24).min(400))?;
+        ws.set_row_height(r, (8 + 13 * lines).clamp(24, 400))?;
     }
     if sheet.rows.is_empty() {
         span(ws, (data, data), (0, last), &form.none, &grid(10).set_align(FormatAlign::Center))?;
