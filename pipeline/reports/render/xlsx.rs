@@ -159,7 +159,7 @@ fn look(shown: Shown, cell: &Cell, row: &Row) -> Format {
     match (cell.value, shown.align()) {
         (Value::Null | Value::Hidden, Align::Right) | (_, Align::Centre) => format.set_align(FormatAlign::Center),
         (_, Align::Left) => format.set_align(FormatAlign::Left).set_text_wrap(),
-        (_, Align::Right) => format.set_align(FormatAlign::Right).set_indent(1),
+        (_, Align::Right) => format.set_align(FormatAlign::Right),
     }
 }
 
