@@ -3,6 +3,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use kangyang::config::Settings;
 use kangyang::models::{Period, Pin, pin};
+use kangyang::reports::explain::Question;
 use kangyang::table::Format;
 use std::path::PathBuf;
 
@@ -60,7 +61,7 @@ pub enum Command {
     /// Builds to the side, checks, publishes; a failed check publishes nothing
     Report {
         /// A month such as 2021-06, or a year
-        #[arg(long, value_parser = |text: &str| Period::new("", text).map(|p| p.name))]
+        #[arg(long, value_parser = period)]
         period: String,
         #[command(flatten)]
         at: At,
@@ -71,6 +72,8 @@ pub enum Command {
         #[arg(long, value_name = "RECIPIENT")]
         recipient: Option<String>,
     },
+    /// From a figure to the events behind it: one line for each that counts
+    Explain(Explain),
     /// Merges the lake's small files, beside ingest and readers
     Compact,
     /// Ad-hoc SQL on events, models and marts
@@ -101,6 +104,56 @@ pub enum Targets {
         #[arg(long, value_name = "OLD")]
         revises: Vec<PathBuf>,
     },
+}
+
+/// Which figure is to be explained.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The column of counts
+    #[arg(long, value_name = "COLUMN")]
+    pub metric: String,
+    /// The mart or report table
+    #[arg(long, value_name = "NAME", default_value = "completion_by_district_year")]
+    pub mart: String,
+    /// The district's code; CITY for the city's row
+    #[arg(long, value_name = "CODE")]
+    pub district: Option<String>,
+    /// The year
+    #[arg(long)]
+    pub year: Option<u16>,
+    /// The month, 1 to 12
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=12))]
+    pub month: Option<u8>,
+    /// Any other column that the row is known by; without a value: null
+    #[arg(long, value_name = "COLUMN=VALUE", value_parser = key)]
+    pub key: Vec<(String, Option<String>)>,
+    /// The period of a report's table, such as 2021-06
+    #[arg(long, value_parser = period)]
+    pub period: Option<String>,
+    /// With csv or json: what was held, withdrawn or in conflict beside it, instead of what counts
+    #[arg(long)]
+    pub beside: bool,
+    #[command(flatten)]
+    pub at: At,
+}
+
+impl Explain {
+    /// The question.
+    pub fn question(&self) -> Question {
+        let year = self.year.map(|y| ("year".to_owned(), Some(y.to_string())));
+        let month = self.month.map(|m| ("month".to_owned(), Some(m.to_string())));
+        let keys = self.key.iter().cloned().chain(year).chain(month).collect();
+        Question { mart: self.mart.clone(), metric: self.metric.clone(), keys, district: self.district.clone() }
+    }
+}
+
+fn period(text: &str) -> kangyang::error::Result<String> {
+    Period::new("", text).map(|p| p.name)
+}
+
+fn key(text: &str) -> Result<(String, Option<String>), String> {
+    let (column, value) = text.split_once('=').ok_or("write COLUMN=VALUE")?;
+    Ok((column.to_owned(), Some(value.to_owned()).filter(|v| !v.is_empty())))
 }
 
 /// How far the lake is read.

@@ -140,8 +140,9 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             let root = existing(&settings)?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
             let dir = root.join("marts");
+            let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, &schemas);
             let built = marts::build(&mut engine, &dir).await?;
-            marts::note(&dir, &pinned, &built)?;
+            marts::note(&dir, &pinned, &inputs, &built)?;
             let place = settings.data().trim_end_matches('/');
             built.iter().try_for_each(|b| say(format!("{place}/marts/{}.parquet: {} rows", b.name, b.rows)))
         }),
@@ -187,6 +188,28 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             say(done.text)?;
             let place = done.dir.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or(done.dir);
             say(format!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display()))
+        }),
+        Command::Explain(e) => runtime.block_on(async {
+            let root = existing(&settings)?;
+            let (mut engine, pinned) = open(&settings, &contract, &root, &e.at).await?;
+            let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, &schemas);
+            let _built = marts::built(&mut engine, &root.join("marts"), &pinned, &inputs)?;
+            if let Some(period) = &e.period {
+                let plan = plan(&settings, &mut engine).await?;
+                engine.set_period(&Period::new(&plan, period)?)?;
+            }
+            let found = reports::explain::explain(&mut engine, &e.question()).await?;
+            let answer = if e.beside { &found.beside } else { &found.units };
+            if cli.format != table::Format::Table {
+                return table::print(cli.format, &answer.schema, &answer.batches, &mut table::Stdout);
+            }
+            say(&found.title)?;
+            table::print(cli.format, &found.units.schema, &found.units.batches, &mut table::Stdout)?;
+            say(format!("\nBeside it, not counted: {}", found.beside.rows()))?;
+            if found.beside.rows() == 0 {
+                return Ok(());
+            }
+            table::print(cli.format, &found.beside.schema, &found.beside.batches, &mut table::Stdout)
         }),
         Command::Sql { query, file, at } => runtime.block_on(async {
             let sql = match (query, file) {

@@ -3,6 +3,7 @@
 //! One binary works anywhere, and a data team edits SQL or a schema without a Rust build.
 use crate::error::{Context, Error, Result};
 use include_dir::{Dir, include_dir};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -42,6 +43,16 @@ impl Tree {
     pub fn get(&self, path: &str) -> Result<&str> {
         let text = self.files.get(path).map(String::as_str);
         text.ok_or_else(|| Error::new(format!("file {}/{path} is missing", self.name)))
+    }
+
+    /// SHA-256 of all files, by path: what was computed from the folder holds as long as it stays.
+    pub fn digest(&self) -> String {
+        let mut all = Sha256::new();
+        for (path, text) in &self.files {
+            all.update(format!("{path}\n{}\n", text.len()));
+            all.update(text);
+        }
+        format!("{:x}", all.finalize())
     }
 
     fn embedded(name: &str, dir: &Dir<'_>) -> Result<Tree> {

@@ -17,6 +17,7 @@ mod contract; // what is accepted and what refused, and why
 mod dictionary; // docs/events.md is what the schemas say
 mod engines; // other engines run the same SQL, foreign readers read the same files
 mod exactly_once; // nothing lost, nothing twice: kills, zombies, transactions, lost logs
+mod explain; // every count opens up to as many events
 mod figures; // pins, as-of dates, reports, and models that can't run
 mod fold; // every mart against an independent fold
 mod render; // the report's forms: xlsx, html, csv, terminal

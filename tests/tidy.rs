@@ -23,12 +23,13 @@ const COMMON: [&str; 7] = ["contract", "config", "durable", "error", "telemetry"
 const KNOW_ALL: [&str; 4] = ["main", "lib", "cli", "demo"];
 
 /// Which layers of SQL a layer reads; `base` is events, their types, rejects, the pin; `reference` is reference data.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("state", &["base", "reference", "state"]),
     ("marts", &["state", "marts", "reference"]),
     ("reports", &["marts", "reports", "reference", "period"]),
     ("checks", &["base", "reference", "state", "marts", "reports", "checks", "leads"]),
     ("leads", &["base", "reference", "state", "marts", "reports", "checks", "leads"]),
+    ("units", &["base", "reference", "state", "marts", "reports", "units"]),
 ];
 
 /// Reads of a model that its layer does not allow: (model, table, why it may).

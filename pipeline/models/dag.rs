@@ -20,11 +20,13 @@ pub enum Layer {
     Checks,
     /// Leads (疑点).
     Leads,
+    /// What a figure counts, unit by unit: read to explain one, never built.
+    Units,
 }
 
 impl Layer {
     /// Every layer.
-    pub const ALL: [Layer; 5] = [Layer::State, Layer::Marts, Layer::Reports, Layer::Checks, Layer::Leads];
+    pub const ALL: [Layer; 6] = [Layer::State, Layer::Marts, Layer::Reports, Layer::Checks, Layer::Leads, Layer::Units];
 
     /// The folder's name.
     pub fn folder(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Layer {
             Layer::Reports => "reports",
             Layer::Checks => "checks",
             Layer::Leads => "leads",
+            Layer::Units => "units",
         }
     }
 }
@@ -57,6 +60,22 @@ pub struct Model {
     pub reads: BTreeSet<String>,
     /// Of these, what its text names more than once.
     pub rereads: BTreeSet<String>,
+    /// What its columns of counts count.
+    pub counts: Vec<Count>,
+}
+
+/// What a column of counts counts: so many rows of `units` as the cell says. Told in the model's header:
+/// `-- counts COLUMN, …: UNITS [one per KEY] [where CONDITION]`; in the condition `cell.COLUMN` is the cell's own row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The column.
+    pub column: String,
+    /// The model whose rows are counted; it has the position of each unit's event.
+    pub units: String,
+    /// Rows that agree in this expression are one unit.
+    pub one_per: Option<String>,
+    /// Which rows count, beside those that agree with the cell in the columns that both have.
+    pub condition: Option<String>,
 }
 
 /// All models, and their order.
@@ -76,7 +95,9 @@ impl Dag {
         for layer in Layer::ALL {
             for (stem, path, text) in tree.within(layer.folder(), "sql") {
                 let at = |line: usize| format!("model {}/{path}:{line}", tree.name);
-                let (sentence, grain) = header(text).map_err(|(line, what)| Error::new(format!("{}: {what}", at(line))))?;
+                let wrong = |(line, what): (usize, &str)| Error::new(format!("{}: {what}", at(line)));
+                let (sentence, grain) = header(text).map_err(wrong)?;
+                let counts = counts(text).map_err(wrong)?;
                 if base.contains(stem) {
                     return Err(Error::new(format!("{}: the name {stem} is taken by a table of events or reference data", at(1))));
                 }
@@ -86,11 +107,15 @@ impl Dag {
                 let reads = tables(text).map_err(|e| Error::new(format!("{}: SQL can't be read", at(1))).detail(e))?;
                 let rereads = named_again(text).intersection(&reads).cloned().collect();
                 let (name, path, sql) = (stem.to_owned(), path.to_owned(), text.to_owned());
-                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads };
+                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads, counts };
                 models.insert(stem.to_owned(), model);
             }
         }
         for model in models.values() {
+            if let Some(c) = model.counts.iter().find(|c| !models.contains_key(&c.units)) {
+                let line = line_of(&model.sql, &c.units);
+                return Err(Error::new(format!("model {}/{}:{line}: unknown model {}", tree.name, model.path, c.units)));
+            }
             if let Some(unknown) = model.reads.iter().find(|r| !base.contains(*r) && !models.contains_key(*r)) {
                 let line = line_of(&model.sql, unknown);
                 let near = base
@@ -145,6 +170,33 @@ fn header(text: &str) -> Result<(String, String), (usize, &'static str)> {
     let grain = lines.iter().find_map(|l| l.trim_start_matches('-').trim().strip_prefix("grain:"));
     let grain = grain.ok_or((lines.len() + 1, "the header's line `-- grain: …` is missing: say what a row stands for"))?;
     Ok((sentence.to_owned(), grain.trim().to_owned()))
+}
+
+/// The header's lines `-- counts …`; a line that is indented further goes on with the one before it.
+fn counts(text: &str) -> Result<Vec<Count>, (usize, &'static str)> {
+    let mut told: Vec<(usize, String)> = vec![];
+    for (n, line) in text.lines().take_while(|l| l.starts_with("--")).enumerate() {
+        match (line.strip_prefix("-- counts "), line.strip_prefix("--     "), told.last_mut()) {
+            (Some(new), _, _) => told.push((n + 1, new.trim().to_owned())),
+            (None, Some(more), Some((_, last))) => last.extend([" ", more.trim()]),
+            _ => {}
+        }
+    }
+    let mut all = vec![];
+    for (line, told) in told {
+        let wrong = || (line, "write it so: -- counts COLUMN, …: UNITS [one per KEY] [where CONDITION]");
+        let (columns, rest) = told.split_once(':').ok_or_else(wrong)?;
+        let (rest, condition) = rest.split_once(" where ").map_or((rest, None), |(r, c)| (r, Some(c.trim().to_owned())));
+        let (units, one_per) = rest.split_once(" one per ").map_or((rest, None), |(u, k)| (u, Some(k.trim().to_owned())));
+        let units = units.trim().to_owned();
+        if units.is_empty() || units.contains(' ') {
+            return Err(wrong());
+        }
+        let count =
+            |c: &str| Count { column: c.trim().into(), units: units.clone(), one_per: one_per.clone(), condition: condition.clone() };
+        all.extend(columns.split(',').map(count));
+    }
+    Ok(all)
 }
 
 /// The tables a query reads. Error: not exactly one statement that can be parsed.

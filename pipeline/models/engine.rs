@@ -425,6 +425,24 @@ impl Engine {
         Ok(Rows::new(frame.execute_stream().await.map_err(failed)?, "query can't be run".into()))
     }
 
+    /// Makes models ready and keeps their rows: for who asks many things of them.
+    pub async fn keep(&mut self, names: &[String]) -> Result<()> {
+        let needed = self.dag.needed(names, &self.ready);
+        for name in &needed {
+            if names.contains(name) {
+                self.provide(name, true).await?;
+            } else {
+                self.provide_among(name, &needed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns of a model.
+    pub async fn columns(&mut self, name: &str) -> Result<SchemaRef> {
+        Ok(self.rows(&format!("SELECT * FROM {name} LIMIT 0")).await?.schema)
+    }
+
     /// A query's rows: for what is small.
     pub async fn query(&mut self, sql: &str) -> Result<Answer> {
         self.rows(sql).await?.all().await

@@ -6,10 +6,12 @@ use super::pin::Pinned;
 use crate::durable::{Aside, lock, replace, sweep, sync};
 use crate::error::{Context, Result};
 use crate::lake::write::CREATED_BY;
+use crate::tree::Tree;
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -117,8 +119,38 @@ impl<W: Write + Send> Figures<W> {
     }
 }
 
+/// What marts were computed from beside the lake: SQL, event types, reference data.
+pub fn inputs(queries: &Tree, schemas: &Tree) -> String {
+    format!("{} {}", queries.digest(), schemas.digest())
+}
+
+/// Lets the session read marts that are built already, if they are of the same pin and inputs; the lock keeps a build from replacing
+/// them meanwhile. None: there are none, and the session makes them itself.
+pub fn built(engine: &mut Engine, dir: &Path, pinned: &Pinned, inputs: &str) -> Result<Option<std::fs::File>> {
+    let place = dir.join("build.json");
+    if !place.exists() {
+        return Ok(None);
+    }
+    let lock = lock(&dir.join(".lock"))?;
+    let text = std::fs::read(&place).context(|| format!("file {} can't be read", place.display()))?;
+    let note: serde_json::Value = serde_json::from_slice(&text).context(|| format!("file {} can't be read", place.display()))?;
+    let says = |key: &str, value: &str| note.get(key).and_then(serde_json::Value::as_str) == Some(value);
+    if !says("pin", &pinned.pin.to_string()) || !says("inputs", inputs) {
+        return Ok(None);
+    }
+    for name in engine.dag.layer(Layer::Marts) {
+        let file = dir.join(format!("{name}.parquet"));
+        let unread = || format!("mart {} can't be read", file.display());
+        let opened = std::fs::File::open(&file).context(unread)?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(opened).context(unread)?;
+        let rows = reader.metadata().file_metadata().num_rows() as usize;
+        engine.serve(&name, &file, reader.schema().clone(), rows)?;
+    }
+    Ok(Some(lock))
+}
+
 /// Puts the marts into their places, and last `build.json`: which pin they are of, and when they were built. One at a time does so.
-pub fn note(dir: &Path, pinned: &Pinned, built: &[Built]) -> Result<()> {
+pub fn note(dir: &Path, pinned: &Pinned, inputs: &str, built: &[Built]) -> Result<()> {
     let _lock = lock(&dir.join(".lock"))?;
     sweep(dir)?;
     let mut ready = vec![];
@@ -138,6 +170,7 @@ pub fn note(dir: &Path, pinned: &Pinned, built: &[Built]) -> Result<()> {
         "pin": pinned.pin.to_string(),
         "as_of": pinned.as_of.map(|t| t.to_rfc3339()),
         "provisional": pinned.provisional,
+        "inputs": inputs,
         "built_at": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         "marts": marts,
     });

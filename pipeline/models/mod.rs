@@ -7,6 +7,6 @@ pub mod engine;
 pub mod marts;
 pub mod pin;
 
-pub use dag::{Dag, Layer, Model};
+pub use dag::{Count, Dag, Layer, Model};
 pub use engine::{Engine, Opening, Period};
 pub use pin::{Pin, Pinned};

@@ -1,4 +1,5 @@
 //! Reports: one report is queries and a form; it is built to the side, checked, and only then published, never to be changed.
+pub mod explain;
 pub mod form;
 pub mod manifest;
 pub mod recipients;

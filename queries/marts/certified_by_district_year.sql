@@ -1,5 +1,15 @@
 -- How many of those trained for certifiable occupations are certified, and who holds which certificates, in each year.
 -- grain: one plan, year, district (null: the city) with a trainees target; zeros included
+-- counts certifiable: certifiable_trained one per person_key
+-- counts certified: certifiable_trained one per person_key where valid_from IS NOT NULL AND valid_until IS NULL
+-- counts certified_90_days: certifiable_trained one per person_key where in_time_from IS NOT NULL AND valid_until IS NULL
+-- counts holders: certificates_held one per person_key where certificate_kind IN ('skill_level', 'professional_qualification') AND (plan
+--     = cell.plan OR plan IS NULL) AND (cell.district_code IS NULL OR district_code = cell.district_code) AND valid_until IS NULL
+-- counts high_skilled: certificates_held one per person_key where certificate_kind IN ('skill_level', 'professional_qualification') AND
+--     high_skilled AND (plan = cell.plan OR plan IS NULL) AND (cell.district_code IS NULL OR district_code = cell.district_code) AND
+--     valid_until IS NULL
+-- counts special_ability: certificates_held one per person_key where certificate_kind = 'special_ability' AND (plan = cell.plan OR plan
+--     IS NULL) AND (cell.district_code IS NULL OR district_code = cell.district_code) AND valid_until IS NULL
 WITH
 
 rows_due AS (

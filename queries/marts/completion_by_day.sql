@@ -1,5 +1,8 @@
 -- What counts, and what is held, on each day: the one count that every other completion mart and report sums.
 -- grain: one plan, day of completion, district, occupation
+-- counts completed: completions where counted
+-- counts subsidised: completions where counted AND subsidised
+-- counts held: completions where NOT counted
 WITH
 
 left_out AS (

@@ -1,5 +1,13 @@
 -- Completion of the plan by occupation, level, kind of training, type of institution, sex, age band and group of persons.
 -- grain: one plan, year, district (null: the city), dimension, value that occurs
+-- counts completed: trained where coalesce(CASE cell.dimension WHEN 'occupation' THEN occupation WHEN 'level' THEN level WHEN
+--     'training_kind' THEN training_kind WHEN 'institution_type' THEN institution_type WHEN 'sex' THEN sex WHEN 'age_band' THEN age_band
+--     WHEN 'person_group' THEN CASE WHEN group_list IS NULL OR group_list = '' THEN NULL WHEN strpos(',' || group_list || ',', ',' ||
+--     cell.value || ',') > 0 THEN cell.value ELSE 'another' END END, 'unknown') = cell.value
+-- counts persons: trained one per person_key where coalesce(CASE cell.dimension WHEN 'occupation' THEN occupation WHEN 'level' THEN
+--     level WHEN 'training_kind' THEN training_kind WHEN 'institution_type' THEN institution_type WHEN 'sex' THEN sex WHEN 'age_band'
+--     THEN age_band WHEN 'person_group' THEN CASE WHEN group_list IS NULL OR group_list = '' THEN NULL WHEN strpos(',' || group_list ||
+--     ',', ',' || cell.value || ',') > 0 THEN cell.value ELSE 'another' END END, 'unknown') = cell.value
 WITH
 
 groups AS (

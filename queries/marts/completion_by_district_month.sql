@@ -1,5 +1,11 @@
 -- Completion of the plan month by month in each district and the city, and whether each was on pace (序时进度).
 -- grain: one plan, year, month 1–12, district (null: the city) with a trainees target; zeros included
+-- counts completed: completions where counted AND completed_on IN (SELECT completed_on FROM report_months WHERE month = cell.month)
+-- counts persons: trained one per person_key where completed_on IN (SELECT completed_on FROM report_months WHERE month = cell.month)
+-- counts subsidised: completions where counted AND subsidised AND completed_on IN (SELECT completed_on FROM report_months WHERE month =
+--     cell.month)
+-- counts completed_to_date: completions where counted AND completed_on IN (SELECT completed_on FROM report_months WHERE month <=
+--     cell.month)
 WITH
 
 months AS (

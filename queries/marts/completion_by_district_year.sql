@@ -1,5 +1,11 @@
 -- Completion of the plan in each district and year: what counts against the target, and how the districts rank.
 -- grain: one plan, year, district with a trainees target; zeros included
+-- counts completed: completions where counted
+-- counts persons: trained one per person_key
+-- counts held: completions where NOT counted
+-- counts withdrawn: withdrawn_completions
+-- counts subsidised: completions where counted AND subsidised
+-- counts completed_to_date: completions where counted AND year <= cell.year
 WITH
 
 targets AS (

@@ -1,5 +1,12 @@
 -- Completion of the plan in the whole city, year by year.
 -- grain: one plan, year
+-- counts completed: completions where counted
+-- counts persons: trained one per person_key
+-- counts held: completions where NOT counted
+-- counts withdrawn: withdrawn_completions where year = cell.year AND district_code IN (SELECT district_code FROM
+--     completion_by_district_year WHERE plan = cell.plan AND year = cell.year)
+-- counts subsidised: completions where counted AND subsidised
+-- counts completed_to_date: completions where counted AND year <= cell.year
 WITH
 
 districts_summed AS (

@@ -1,5 +1,8 @@
 -- How many domestic workers trained in each year have a credit record (家政服务信用建档).
 -- grain: one plan, year, district (null: the city) with a trainees target; zeros included
+-- counts domestic_workers: trained one per person_key where occupation IN (SELECT occupation FROM credit_rule)
+-- counts with_record: trained one per person_key where occupation IN (SELECT occupation FROM credit_rule) AND person_key IN (SELECT
+--     person_key FROM credit_recorded_in_force)
 WITH
 
 workers AS (

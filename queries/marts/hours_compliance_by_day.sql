@@ -1,5 +1,10 @@
 -- How many subsidised classes ended on each day and what the rule of the practical share makes of them: feeds table 4.
 -- grain: one plan, day, district
+-- counts classes: subsidised_filings
+-- counts planned_compliant: subsidised_filings where planned_verdict = 'compliant'
+-- counts delivered_compliant: subsidised_filings where delivered_verdict = 'compliant'
+-- counts delivered_not_compliant: subsidised_filings where delivered_verdict = 'not_compliant'
+-- counts delivered_undecided: subsidised_filings where delivered_verdict = 'undecided'
 SELECT
     plan,          -- the plan
     CAST(extract(YEAR FROM ended_on) AS BIGINT) AS year, -- the year of the day

@@ -1,5 +1,15 @@
 -- What became of every message received, by partition: nothing is dropped in silence.
 -- grain: one topic and partition of the pin
+-- counts received: verdicts
+-- counts accepted: verdicts where verdict <> 'rejected'
+-- counts rejected: verdicts where verdict = 'rejected'
+-- counts in_force: verdicts where verdict = 'in_force'
+-- counts superseded: verdicts where verdict = 'superseded'
+-- counts withdrawn: verdicts where verdict = 'withdrawn'
+-- counts withdrawals: verdicts where verdict = 'withdrawal'
+-- counts duplicates: verdicts where verdict = 'duplicate'
+-- counts conflicts: verdicts where verdict = 'conflict'
+-- counts logs: verdicts where verdict = 'log'
 WITH
 
 accepted_by_type AS (

@@ -1,5 +1,6 @@
 -- The passed completions of filed classes that the plan does not count, by reason.
 -- grain: one plan, reason, year, district
+-- counts completions: left_uncounted
 SELECT
     plan,          -- the class's plan
     standing AS reason, -- schooling: school enrolment; no_target: the plan gives the district no target for the year

@@ -1,5 +1,6 @@
 -- The of-which tasks (其中): completions in an occupation that has a target of its own within the plan.
 -- grain: one plan, metric, year (null: the whole plan), district (null: the city)
+-- counts completed: completions where counted AND occupation = (SELECT occupation FROM metrics WHERE metric = cell.metric)
 WITH
 
 -- The metrics that are an occupation's.

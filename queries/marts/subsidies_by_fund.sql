@@ -1,5 +1,6 @@
 -- What was claimed, paid and recovered in each year, by fund and kind: paid and recovered apart, for a claim may be both in parts.
 -- grain: one year, district (null: none can be told), fund, kind of subsidy
+-- counts claims: claims_told one per claim_id where district_code IS NOT DISTINCT FROM cell.district_code
 SELECT
     year,          -- the year of effective_on
     district_code, -- the district of the class, else of the institution; null: neither tells one

@@ -1,0 +1,151 @@
+//! Every count opens up: as many events as the cell says, and only those. The units of a figure are told in SQL of their own, by another
+//! way than the figure is computed, so that each proves the other.
+use super::support::command::Kangyang;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int64Type;
+use kangyang::contract::Contract;
+use kangyang::lake::Lake;
+use kangyang::models::{Engine, Opening, Period, Pin, marts};
+use kangyang::reports::explain::{Question, explain, explained, numbers};
+use kangyang::tree::Tree;
+use std::collections::BTreeSet;
+
+/// Whole numbers that count no events: targets, ranks and amounts, and what others state as a number.
+const NO_COUNTS: [&str; 30] = [
+    "year",
+    "month",
+    "position",
+    "target",
+    "target_to_date",
+    "rank",
+    "plan_target",
+    "caregiver_target",
+    "social_target",
+    "capacity",
+    "planned_total_minutes",
+    "planned_practical_minutes",
+    "delivered_total_minutes",
+    "delivered_practical_minutes",
+    "paid_fen",
+    "recovered_fen",
+    "misplaced_fen",
+    "amount_fen",
+    "total",
+    "month_total",
+    "year_total",
+    "plan_total",
+    "districts_taking",
+    "kafka_offset",
+    "figure",
+    "published",
+    "revised",
+    "late",
+    "corrected",
+    "rules",
+];
+
+/// Marts of signed daily moves: their sums are counts, their cells are not.
+const MOVES: [&str; 3] = ["certified_by_day", "persons_by_day", "subsidies_by_day"];
+
+struct Lab {
+    engine: Engine,
+    plan: String,
+}
+
+/// A demo's lake, its marts built, and a session on it in this process.
+async fn lab(k: &Kangyang) -> Lab {
+    let root = std::fs::canonicalize(k.folder.path().join("demo")).expect("the demo's data");
+    let (schemas, queries) = (Tree::schemas(None).expect("schemas"), Tree::queries(None).expect("queries"));
+    let contract = Contract::compile(&schemas).expect("a contract");
+    let mut lake = Lake::open(&root).await.expect("a lake");
+    let pinned = Pin::newest(&mut lake).await.expect("a pin");
+    let opening = Opening { lake: &lake, contract: &contract, queries: &queries, pinned: &pinned, memory: 1 << 30, scratch: &root };
+    let mut engine = Engine::open(&opening).await.expect("a session");
+    let built = marts::built(&mut engine, &root.join("marts"), &pinned, &marts::inputs(&queries, &schemas)).expect("marts");
+    assert!(built.is_some(), "the demo's marts are of this pin and this SQL");
+    let units: BTreeSet<String> = engine.dag.models.values().flat_map(|m| m.counts.iter().map(|c| c.units.clone())).collect();
+    let of_reports = |n: &String| n.starts_with("reported_");
+    engine.keep(&units.into_iter().filter(|n| !of_reports(n)).chain(["told".into()]).collect::<Vec<_>>()).await.expect("units");
+    let plan = engine.plans().await.expect("plans").remove(0);
+    Lab { engine, plan }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// Explains up to `most` cells of each count of these marts, spread over their rows; returns how many.
+async fn cells(lab: &mut Lab, of: impl Fn(&str) -> bool, most: usize) -> usize {
+    let (mut done, mut wrong) = (0, vec![]);
+    for (mart, metric) in explained(&lab.engine).into_iter().filter(|(m, _)| of(m)) {
+        let rows = lab.engine.query(&format!("SELECT * FROM {mart}")).await.and_then(|a| a.batch()).expect("a mart's rows");
+        let step = rows.num_rows().div_ceil(most).max(1);
+        for row in (0..rows.num_rows()).step_by(step) {
+            let schema = rows.schema();
+            let known = schema.fields().iter().zip(rows.columns());
+            let known = known.filter(|(f, _)| {
+                let name = f.name().as_str();
+                name.ends_with("_code")
+                    || ["plan", "year", "month", "position", "metric", "dimension", "value", "fund"].contains(&name)
+                    || ["subsidy_kind", "kafka_topic", "kafka_partition", "completed_on", "occupation", "reason", "ended_on"]
+                        .contains(&name)
+            });
+            let text = |c: &dyn Array| arrow::util::display::array_value_to_string(c, row).expect("a key");
+            let keys = known.map(|(f, c)| (f.name().clone(), c.is_valid(row).then(|| text(c)))).collect();
+            let question = Question { mart: mart.clone(), metric: metric.clone(), keys, district: None };
+            let found = match explain(&mut lab.engine, &question).await {
+                Ok(found) => found,
+                Err(e) => {
+                    wrong.push(e.to_string());
+                    continue;
+                }
+            };
+            let cell = rows.column_by_name(&metric).and_then(|c| c.as_primitive_opt::<Int64Type>()).expect("a count");
+            let cell = if cell.is_valid(row) { cell.value(row) } else { 0 };
+            assert_eq!((found.figure, found.units.rows() as i64), (cell, cell), "{question:?}");
+            done += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {done} cells:\n{}", wrong.len(), wrong.join("\n"));
+    done
+}
+
+#[test]
+fn every_count_of_every_mart_and_table_opens_up_to_as_many_events() {
+    // All 36 months of the tables: KANGYANG_TEST_MONTHS=36.
+    let months: usize =
+        std::env::var_os("KANGYANG_TEST_MONTHS").map_or(2, |v| v.to_str().and_then(|v| v.parse().ok()).expect("a number of months"));
+    let k = Kangyang::new("explain");
+    k.ok(["demo", "--data", "demo", "--trainees", "900"]);
+    runtime().block_on(async {
+        let mut lab = lab(&k).await;
+        let of_marts = cells(&mut lab, |m| !m.starts_with("table_"), 4).await;
+        let mut of_tables = 0;
+        for i in 0..months {
+            let month = 36 - 1 - i * 36 / months;
+            let period = Period::new(&lab.plan, &format!("{}-{:02}", 2020 + month / 12, month % 12 + 1)).expect("a period");
+            lab.engine.set_period(&period).expect("a period");
+            of_tables += cells(&mut lab, |m| m.starts_with("table_"), 13).await;
+        }
+        println!("{of_marts} cells of marts, {of_tables} of the tables of {months} months");
+        assert!(of_marts > 100 && of_tables > 100);
+    });
+}
+
+#[test]
+fn every_whole_number_of_a_mart_is_a_count_that_opens_up_or_is_known_to_be_none() {
+    let k = Kangyang::new("explain-all");
+    k.ok(["demo", "--data", "demo", "--trainees", "60"]);
+    runtime().block_on(async {
+        let mut lab = lab(&k).await;
+        let told: BTreeSet<(String, String)> = explained(&lab.engine).into_iter().collect();
+        let names: Vec<String> = lab.engine.dag.models.values().filter(|m| m.path.starts_with("marts/")).map(|m| m.name.clone()).collect();
+        let mut missing = vec![];
+        for name in names.into_iter().filter(|n| !MOVES.contains(&n.as_str())) {
+            let schema = lab.engine.columns(&name).await.expect("a mart's columns");
+            let silent = numbers(&schema).into_iter().filter(|c| !NO_COUNTS.contains(&c.as_str()));
+            missing.extend(silent.filter(|c| !told.contains(&(name.clone(), c.clone()))).map(|c| format!("{name}.{c}")));
+        }
+        assert!(missing.is_empty(), "no header tells what these count: {}", missing.join(", "));
+    });
+}
