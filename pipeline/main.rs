@@ -1,5 +1,6 @@
 //! The binary: reads the settings, opens the rooms, and turns what they say into exit codes (contract §8).
 mod cli;
+mod nightly;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{At, Cli, Command, Targets, Topics};
@@ -11,9 +12,10 @@ use kangyang::log::{Log, produce, targets, topics};
 use kangyang::models::engine::sweep;
 use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
 use kangyang::reports::verify::{self, Claim};
+use kangyang::reports::{self, close};
 use kangyang::table::{self, Format, Printer, Stdout, say};
 use kangyang::tree::Tree;
-use kangyang::{demo, reports, telemetry};
+use kangyang::{demo, telemetry};
 use std::fmt::Display;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -117,19 +119,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             if counts.refused > 0 { Err(Error::refused(format!("{} lines were refused", counts.refused))) } else { Ok(()) }
         }
         Command::Ingest { until_caught_up, accept_loss } => {
-            let log = Log::new(&settings)?;
-            let root = config::folder(settings.data())?;
-            let lake = runtime.block_on(Lake::create(&root, &contract, &settings.topic_prefix))?;
-            let stop = stop_on_signal(runtime);
-            let options = ingest::Options {
-                group: settings.group.clone(),
-                interval: settings.commit_interval,
-                bytes: settings.commit_bytes,
-                until_caught_up,
-                accept_loss,
-                stop,
-            };
-            let s = ingest::ingest(&log, contract, lake, runtime.handle(), options)?;
+            let s = take_in(&settings, &contract, runtime, stop_on_signal(runtime), until_caught_up, accept_loss)?;
             say(format!("{} messages read, {} events and {} rejects committed in {} commits", s.messages, s.rows, s.rejects, s.commits))
         }
         Command::Compact => runtime.block_on(async {
@@ -149,12 +139,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             say(format!("{} files of the tables and {} of their logs removed, {size}", gone.files, gone.log))
         }),
         Command::Build(at) => runtime.block_on(async {
-            let root = existing(&settings)?;
-            let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
-            let dir = root.join("marts");
-            let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, &schemas);
-            let built = marts::build(&mut engine, &dir).await?;
-            marts::note(&dir, &pinned, &inputs, &built)?;
+            let (_, built) = build(&settings, &contract, &schemas, &existing(&settings)?, &at).await?;
             let place = settings.data().trim_end_matches('/');
             built.iter().try_for_each(|b| say(format!("{place}/marts/{}.parquet: {} rows", b.name, b.rows)))
         }),
@@ -176,7 +161,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             Err(Error::refused(format!("{} checks do not hold", bad.len())))
         }),
-        Command::Report { period, at, provisional } => runtime.block_on(async {
+        Command::Report { period, at, provisional, bundle } => runtime.block_on(async {
             let root = existing(&settings)?;
             let queries = Tree::queries(settings.queries.as_deref())?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
@@ -196,9 +181,19 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             };
             let done = reports::publish(&mut engine, &request).await?;
             say(done.text)?;
-            let place = done.dir.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or(done.dir);
-            say(format!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display()))
+            say(format!(
+                "{} {}",
+                if done.new { "published" } else { "nothing new, published before:" },
+                place(&settings, &root, &done.dir).display()
+            ))?;
+            if bundle {
+                let b = reports::bundle::write(&mut engine, &request, &done.dir).await?;
+                let what = if b.new { "bundled" } else { "nothing new, bundled before:" };
+                say(format!("{what} {}, SHA-256 {}", place(&settings, &root, &b.path).display(), b.sha256))?;
+            }
+            Ok(())
         }),
+        Command::Nightly { date } => nightly::run(&settings, &contract, &schemas, runtime, date),
         Command::Explain(e) => runtime.block_on(async {
             let root = existing(&settings)?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &e.at).await?;
@@ -220,6 +215,24 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
                 return Ok(());
             }
             table::print(cli.format, &found.beside.schema, &found.beside.batches, &mut table::Stdout)
+        }),
+        Command::Close { period, signer } => runtime.block_on(async {
+            let (log, root) = (Log::new(&settings)?, existing(&settings)?);
+            let (mut engine, pinned) = open(&settings, &contract, &root, &At::default()).await?;
+            let act = close::Act { period: &period, signer: &signer };
+            let closing = close::closing(&mut engine, &pinned, &root, &act, settings.plan.as_deref()).await?;
+            close::close(&log, contract.clone(), &act, &closing)?;
+            let report = place(&settings, &root, &closing.report);
+            say(format!("{signer} signed {} as revision {} of {period}, digest {}", report.display(), closing.revision, closing.digest))?;
+            say(UNTIL_TAKEN_IN)
+        }),
+        Command::Reopen { period, signer, reason } => runtime.block_on(async {
+            let (log, root) = (Log::new(&settings)?, existing(&settings)?);
+            let (mut engine, _) = open(&settings, &contract, &root, &At::default()).await?;
+            let act = close::Act { period: &period, signer: &signer };
+            let revision = close::reopen(&mut engine, &log, contract.clone(), &act, &reason).await?;
+            say(format!("{signer} opened {period} again after revision {revision}"))?;
+            say(UNTIL_TAKEN_IN)
         }),
         Command::Sql { query, file, at } => runtime.block_on(async {
             let sql = match (query, file) {
@@ -243,6 +256,14 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
     }
 }
 
+/// What a closing and a reopening end with.
+const UNTIL_TAKEN_IN: &str = "it counts once it is taken in: kangyang ingest --until-caught-up";
+
+/// A folder below the data root, as the user named that.
+fn place(settings: &Settings, root: &Path, dir: &Path) -> PathBuf {
+    dir.strip_prefix(root).map_or_else(|_| dir.to_owned(), |p| Path::new(settings.data()).join(p))
+}
+
 /// The data root of a command that reads. Error: there is none.
 fn existing(settings: &Settings) -> Result<PathBuf> {
     let hint = "fill a lake with: kangyang ingest, or see one with: kangyang demo";
@@ -250,7 +271,7 @@ fn existing(settings: &Settings) -> Result<PathBuf> {
         .map_err(|e| Error::new(format!("data root {} can't be found", settings.data())).detail(e).hint(hint))
 }
 
-async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) -> Result<(Engine, Pinned)> {
+async fn open(settings: &Settings, contract: &Arc<Contract>, root: &Path, at: &At) -> Result<(Engine, Pinned)> {
     let queries = Tree::queries(settings.queries.as_deref())?;
     let mut lake = Lake::open(root).await?;
     let pinned = match (&at.pin, at.as_of) {
@@ -267,7 +288,7 @@ async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) ->
 }
 
 /// Makes each report again at its own pin. Errors (exit 3): one does not agree; else (exit 1): one can't be made.
-async fn verify(settings: &Settings, contract: &Contract, schemas: &Tree, manifests: &[PathBuf], format: Format) -> Result<()> {
+async fn verify(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, manifests: &[PathBuf], format: Format) -> Result<()> {
     let queries = Tree::queries(settings.queries.as_deref())?;
     let mut out = BufWriter::new(Stdout);
     let mut table = Printer::new(format, verify::schema(), &mut out)?;
@@ -311,6 +332,39 @@ async fn verify(settings: &Settings, contract: &Contract, schemas: &Tree, manife
     let hint = "where input_differs, give the SQL and reference data of the publication with --queries and --schemas";
     let error = if list.contains("input_differs") { error.hint(hint) } else { error };
     Err(error.detail(list))
+}
+
+/// Takes the log into the lake, which is made if there is none.
+fn take_in(
+    settings: &Settings,
+    contract: &Arc<Contract>,
+    runtime: &tokio::runtime::Runtime,
+    stop: Arc<AtomicBool>,
+    until_caught_up: bool,
+    accept_loss: bool,
+) -> Result<ingest::Summary> {
+    let log = Log::new(settings)?;
+    let root = config::folder(settings.data())?;
+    let lake = runtime.block_on(Lake::create(&root, contract, &settings.topic_prefix))?;
+    let options = ingest::Options {
+        group: settings.group.clone(),
+        interval: settings.commit_interval,
+        bytes: settings.commit_bytes,
+        until_caught_up,
+        accept_loss,
+        stop,
+    };
+    ingest::ingest(&log, contract.clone(), lake, runtime.handle(), options)
+}
+
+/// Builds the marts; the engine still has them at hand.
+async fn build(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, root: &Path, at: &At) -> Result<(Engine, Vec<marts::Built>)> {
+    let (mut engine, pinned) = open(settings, contract, root, at).await?;
+    let dir = root.join("marts");
+    let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, schemas);
+    let built = marts::build(&mut engine, &dir).await?;
+    marts::note(&dir, &pinned, &inputs, &built)?;
+    Ok((engine, built))
 }
 
 /// `--plan`, or the only one. Error (usage): there are several, or none.

@@ -51,6 +51,8 @@ fn commands_say_what_is_wrong_and_how_to_mend_it() {
     t.file("manifest.json", "{\"format\": 2}\n").run(&["verify", "manifest.json"]);
     t.run(&["vacuum", "--retain", "long"]);
     t.run(&["build", "--as-of", "yesterday"]);
+    t.run(&["nightly", "--date", "soon"]);
+    t.run(&["nightly"]);
     t.run(&["build", "--pin", "nonsense"]);
     t.run(&["build", "--as-of", "2021-07-01T00:00:00+08:00", "--pin", "kangyang.training/0=1"]);
     t.run(&["sql", "SELECT 1", "--format", "xml"]);

@@ -56,7 +56,7 @@ struct Lab {
 async fn lab(k: &Kangyang) -> Lab {
     let root = std::fs::canonicalize(k.folder.path().join("demo")).expect("the demo's data");
     let (schemas, queries) = (Tree::schemas(None).expect("schemas"), Tree::queries(None).expect("queries"));
-    let contract = Contract::compile(&schemas).expect("a contract");
+    let contract = std::sync::Arc::new(Contract::compile(&schemas).expect("a contract"));
     let mut lake = Lake::open(&root).await.expect("a lake");
     let pinned = Pin::newest(&mut lake).await.expect("a pin");
     let opening = Opening { lake: &lake, contract: &contract, queries: &queries, pinned: &pinned, memory: 1 << 30, scratch: &root };
@@ -113,7 +113,8 @@ async fn cells(lab: &mut Lab, of: impl Fn(&str) -> bool, most: usize) -> usize {
 #[test]
 fn every_count_of_every_mart_and_table_opens_up_to_as_many_events() {
     // All 36 months of the tables: KANGYANG_TEST_MONTHS=36.
-    let months: usize = std::env::var("KANGYANG_TEST_MONTHS").map_or(2, |v| v.parse().expect("a number of months"));
+    let months: usize =
+        std::env::var_os("KANGYANG_TEST_MONTHS").map_or(2, |v| v.to_str().and_then(|v| v.parse().ok()).expect("a number of months"));
     let k = Kangyang::new("explain");
     k.ok(["demo", "--data", "demo", "--trainees", "900"]);
     runtime().block_on(async {

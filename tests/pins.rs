@@ -288,7 +288,7 @@ fn one_thread(k: &Kangyang, args: Vec<String>) -> Output {
 struct Office<'a> {
     k: &'a Kangyang,
     runtime: tokio::runtime::Runtime,
-    contract: Contract,
+    contract: std::sync::Arc<Contract>,
     schemas: Tree,
     queries: Tree,
 }
@@ -296,7 +296,7 @@ struct Office<'a> {
 impl Office<'_> {
     fn new(k: &Kangyang) -> Office<'_> {
         let schemas = Tree::schemas(None).expect("the schemas are built in");
-        let contract = Contract::compile(&schemas).expect("the schemas compile");
+        let contract = std::sync::Arc::new(Contract::compile(&schemas).expect("the schemas compile"));
         let queries = Tree::queries(None).expect("the queries are built in");
         Office { k, runtime: tokio::runtime::Runtime::new().expect("threads can be started"), contract, schemas, queries }
     }

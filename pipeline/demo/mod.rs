@@ -23,7 +23,7 @@ use crate::log::embedded::{Embedded, IN_FLIGHT};
 use crate::log::produce::Producer;
 use crate::models::{Engine, Opening, Period, Pin, marts};
 use crate::reports;
-use crate::table::{self, Format};
+use crate::table::{self, Format, Stdout, say};
 use crate::tree::Tree;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub fn run(settings: &Settings, contract: Arc<Contract>, schemas: &Tree, runtime
     std::fs::write(root.join(MARK), "made by kangyang demo, which may replace all of it\n")
         .context(|| format!("folder {place} can't be written"))?;
     let demo = generate::generate(&contract, size.seed, size.trainees)?;
-    println!("{} events of {} districts, through an embedded broker into {place}\n", demo.events.len(), demo.truth.districts);
+    say(format!("{} events of {} districts, through an embedded broker into {place}\n", demo.events.len(), demo.truth.districts))?;
     let broker = Embedded::start(&settings.topic_prefix)?;
     let read = flow(settings, &contract, &broker, &root, runtime, &demo.events)?;
     if read != demo.events.len() as u64 {
@@ -106,7 +106,7 @@ fn flow(
     Ok(read)
 }
 
-async fn show(settings: &Settings, contract: &Contract, schemas: &Tree, root: &Path, place: &str, truth: &Truth) -> Result<()> {
+async fn show(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, root: &Path, place: &str, truth: &Truth) -> Result<()> {
     let queries = Tree::queries(settings.queries.as_deref())?;
     let mut lake = Lake::open(root).await?;
     let pinned = Pin::newest(&mut lake).await?;
@@ -117,17 +117,22 @@ async fn show(settings: &Settings, contract: &Contract, schemas: &Tree, root: &P
     marts::note(&dir, &pinned, &marts::inputs(&queries, schemas), &built)?;
 
     let table = compare::table(&mut engine, truth).await?;
-    table::print(Format::Table, &table.schema(), std::slice::from_ref(&table), &mut std::io::stdout().lock())?;
+    table::print(Format::Table, &table.schema(), std::slice::from_ref(&table), &mut Stdout)?;
     let (found, (leads, others, missing)) = (compare::figures(&mut engine, truth).await?, compare::leads(&mut engine, truth).await?);
     let wrong = [found.wrong, missing.wrong].concat();
     if !wrong.is_empty() {
         return Err(Error::refused("figures differ from the generator's own count").detail(wrong.join("\n")));
     }
     let (accepted, rejected) = (truth.accepted, truth.rejected);
-    println!("\n{} figures equal the generator's own count; {accepted} events accepted, {rejected} refused, none lost.", found.compared);
-    println!("leads: {} planted, {leads} found; {others} others", missing.compared);
-    let planted = truth.planted.iter().map(|(what, n)| format!("{n} {what}")).collect::<Vec<_>>().join(", ");
-    println!("Planted among them: {planted}.\n");
+    say(format!(
+        "\n{} figures equal the generator's own count; {accepted} events accepted, {rejected} refused, none lost.",
+        found.compared
+    ))?;
+    say(format!("leads: {} planted, {leads} found; {others} others", missing.compared))?;
+    let (kinds, mishaps) = (truth.planted.len(), truth.planted.values().sum::<u64>());
+    say(format!(
+        "{mishaps} mishaps of {kinds} kinds are among them: duplicates, corrections, withdrawals, conflicts, late and bad events.\n"
+    ))?;
 
     let last = truth.years.last().copied().unwrap_or_default();
     let name = format!("{last}-12");
@@ -135,10 +140,13 @@ async fn show(settings: &Settings, contract: &Contract, schemas: &Tree, root: &P
     let request = reports::Request { period: &period, pinned: &pinned, contract, schemas, queries: &queries, root };
     let done = reports::publish(&mut engine, &request).await?;
     let report = done.dir.strip_prefix(root).map(|p| Path::new(place).join(p)).unwrap_or_else(|_| done.dir.clone());
-    println!("The lake is in {place}/events, the figures in {place}/marts/*.parquet, the report for {name} in {}.\n", report.display());
-    println!("Try next:");
-    println!("  kangyang --data {place} sql \"SELECT * FROM conflicts LIMIT 5\"");
-    println!("  kangyang --data {place} report --period {}-06 --as-of {}-07-05T18:00:00+08:00", last - 1, last - 1);
-    println!("  open {}/report.html", report.display());
+    say(format!(
+        "The lake is in {place}/events, the figures in {place}/marts/*.parquet, the report for {name} in {}.\n",
+        report.display()
+    ))?;
+    say("Try next:")?;
+    say(format!("  kangyang --data {place} explain --mart completion_by_year --metric held --year {last}"))?;
+    say(format!("  kangyang --data {place} report --period {}-06 --as-of {}-07-05T18:00:00+08:00", last - 1, last - 1))?;
+    say(format!("  open {}/report.html", report.display()))?;
     Ok(())
 }

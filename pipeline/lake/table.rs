@@ -144,6 +144,12 @@ impl Table {
         &self.url
     }
 
+    /// What tells it from every other table, also from one made later in its place.
+    pub fn id(&self) -> Result<String> {
+        let snapshot = self.inner.snapshot().context(|| format!("table {} can't be read", self.url))?;
+        Ok(snapshot.metadata().id().to_owned())
+    }
+
     /// A property of the table.
     pub fn setting(&self, key: &str) -> Option<String> {
         self.inner.snapshot().ok()?.metadata().configuration().get(key).cloned()

@@ -65,6 +65,11 @@ impl FromStr for Pin {
 }
 
 impl Pin {
+    /// Whether it names the same partitions as another and is nowhere above it.
+    pub fn within(&self, other: &Pin) -> bool {
+        self.0.keys().eq(other.0.keys()) && self.0.values().zip(other.0.values()).all(|(a, b)| a <= b)
+    }
+
     /// Where the lake stands.
     pub async fn newest(lake: &mut Lake) -> Result<Pinned> {
         Ok(Pinned { pin: Pin(lake.positions().await?), as_of: None, provisional: false })

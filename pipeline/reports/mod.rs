@@ -1,20 +1,23 @@
 //! Reports: one report is queries and a form; it is built to the side, checked, and only then published, never to be changed.
+pub mod bundle;
+pub mod close;
 pub mod explain;
 pub mod form;
-pub mod manifest;
 pub mod render;
 pub mod verify;
+
+pub use crate::models::manifest;
 
 use crate::contract::Contract;
 use crate::durable::{self, lock, sync};
 use crate::error::{Context, Error, Result};
 use crate::models::engine::Finding;
-use crate::models::{Engine, Layer, Period, Pinned, marts};
+use crate::models::{Engine, FIGURES, Layer, Period, Pinned, marts};
 use crate::tree::Tree;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use form::{Form, Sheet, Vars};
-use manifest::{FORMAT, Manifest, Output, sha256};
+use manifest::{FORMAT, Manifest, Output, revisions, sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -76,8 +79,9 @@ pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> 
 /// Makes a period's tables, whatever the checks say. Error: a form that does not fit.
 pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     engine.set_period(r.period)?;
-    let names: Vec<String> =
-        engine.dag.layer(Layer::Reports).into_iter().filter(|n| r.queries.files.contains_key(&format!("reports/{n}.toml"))).collect();
+    let has_form = |name: &str| r.queries.files.contains_key(&format!("reports/{name}.toml"));
+    // The figures have no form: they are what a closing signs, and what later ones are compared with.
+    let names: Vec<String> = engine.dag.layer(Layer::Reports).into_iter().filter(|n| has_form(n) || n == FIGURES).collect();
     engine.prepare(&names).await?;
     let mut manifest = Manifest {
         format: FORMAT,
@@ -101,7 +105,9 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
         let batch = engine.answer(name).await?.batch()?;
         files.insert(format!("{name}.parquet"), marts::parquet(&batch.schema(), std::slice::from_ref(&batch))?);
         files.insert(format!("{name}.csv"), render::csv(&batch, Some(&labels))?);
-        sheets.push(Sheet::new(Form::load(r.queries, name)?, &batch, &vars)?);
+        if has_form(name) {
+            sheets.push(Sheet::new(Form::load(r.queries, name)?, &batch, &vars)?);
+        }
     }
     files.insert("report.xlsx".into(), render::xlsx(&sheets, &vars)?);
     files.insert("report.html".into(), render::html(&sheets, &vars)?);
@@ -116,10 +122,7 @@ pub fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>
     std::fs::create_dir_all(home).context(|| format!("folder {} can't be made", home.display()))?;
     let _lock = lock(&home.join(".lock"))?;
     durable::sweep(home)?;
-    for entry in std::fs::read_dir(home).context(|| format!("folder {} can't be read", home.display()))? {
-        let path = entry.context(|| format!("folder {} can't be read", home.display()))?.path();
-        let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
-        let Some(number) = number else { continue };
+    for (number, path) in revisions(home)? {
         manifest.revision = manifest.revision.max(number);
         let file = path.join("manifest.json");
         let bytes = std::fs::read(&file).context(|| format!("file {} can't be read", file.display()))?;

@@ -1,11 +1,13 @@
 //! `manifest.json`: what a published report was made from, and what its files must be.
 //!
 //! The pin, the SQL and the reference data decide every byte (contract §5), so a manifest is enough to make the report again and
-//! compare (`verify`), and its inputs' digest tells whether a report would say anything new.
+//! compare (`verify`), and its inputs' digest tells whether a report would say anything new. A closing signs a manifest by its digest, so
+//! models that compare with what was signed read it too.
 use crate::error::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// The version of this file's form.
 pub const FORMAT: u32 = 1;
@@ -81,6 +83,18 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The content of one of its files in a report's folder. Error: it lists none of that name, or the file is not what it says.
+    pub fn content(&self, dir: &Path, name: &str) -> Result<Vec<u8>> {
+        let path = dir.join(name);
+        let output = self.outputs.get(name).ok_or_else(|| Error::new(format!("report {} has no file {name}", dir.display())))?;
+        let bytes = std::fs::read(&path).context(|| format!("file {} can't be read", path.display()))?;
+        if Output::of(&bytes) != *output {
+            let hint = "what is published never changes: take the folder back from a backup";
+            return Err(Error::new(format!("file {} is not what its manifest says", path.display())).hint(hint));
+        }
+        Ok(bytes)
+    }
+
     /// The one way to write it: keys in the order above, files bytewise, two spaces, LF.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec_pretty(self).context(|| "manifest can't be written".to_owned())?;
@@ -110,6 +124,21 @@ pub fn libraries() -> BTreeMap<String, String> {
         Some((name.to_owned(), after.split_once('"')?.0.to_owned()))
     };
     LIBRARIES.into_iter().filter_map(version).collect()
+}
+
+/// A period's published revisions below `reports/PERIOD`, by number. Error: a folder that is there can't be read.
+pub fn revisions(home: &Path) -> Result<BTreeMap<u32, PathBuf>> {
+    let failed = || format!("folder {} can't be read", home.display());
+    if !home.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(home).context(failed)? {
+        let path = entry.context(failed)?.path();
+        let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
+        found.extend(number.map(|n| (n, path)));
+    }
+    Ok(found)
 }
 
 /// SHA-256 in lower-case hex.
