@@ -56,8 +56,9 @@ pub struct Finding {
 }
 
 impl Claim {
-    /// Reads a manifest and the files beside it. Error: it is no manifest, or a file can't be read.
+    /// Reads a manifest, named or in the folder named, and the files beside it. Error: it is no manifest, or a file can't be read.
     pub fn read(path: &Path) -> Result<Claim> {
+        let path = &if path.is_dir() { path.join("manifest.json") } else { path.to_owned() };
         let failed = || format!("manifest {} can't be read", path.display());
         let bytes = read(path)?.ok_or_else(|| Error::new(failed()).detail("it is far too large"))?;
         let manifest = Manifest::from_bytes(&bytes)?;
