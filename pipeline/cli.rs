@@ -1,11 +1,12 @@
 //! The command line (contract §8): each command is a few lines that hand over to a room.
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
 use kangyang::config::Settings;
 use kangyang::models::{Period, Pin, pin};
 use kangyang::reports::explain::Question;
 use kangyang::table::Format;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Event-sourced completion figures for a city's training plan: Kafka to a Parquet lake to SQL, every figure exact and reproducible.
 #[derive(Parser, Debug)]
@@ -69,13 +70,55 @@ pub enum Command {
         #[arg(long)]
         provisional: bool,
         /// Whose version: a department, a district, the public (schemas/reference/recipients.csv); without it, the office's own, whole
-        #[arg(long, value_name = "RECIPIENT")]
+        #[arg(long, value_name = "RECIPIENT", conflicts_with = "bundle")]
         recipient: Option<String>,
+        /// Writes a zip beside it, for an auditor: figures, events without persons, SQL, and a script that recomputes table 1
+        #[arg(long)]
+        bundle: bool,
+    },
+    /// Makes published reports again from their pins and compares every byte; exit 3 and the cells that differ where one is not the same
+    Verify {
+        /// Manifests: DATA/reports/PERIOD/rN/manifest.json
+        #[arg(required = true, value_name = "PATH")]
+        manifests: Vec<PathBuf>,
     },
     /// From a figure to the events behind it: one line for each that counts
     Explain(Explain),
+    /// Signs a period's latest published report: an event of the log, with the report's pin and digest
+    Close {
+        /// A month such as 2021-06, or a year
+        #[arg(value_parser = period)]
+        period: String,
+        /// The code of the office that signs
+        #[arg(long, env = "KANGYANG_SIGNER", value_name = "OFFICE")]
+        signer: String,
+    },
+    /// Opens a closed period for a revision
+    Reopen {
+        /// A month such as 2021-06, or a year
+        #[arg(value_parser = period)]
+        period: String,
+        /// The code of the office that signs
+        #[arg(long, env = "KANGYANG_SIGNER", value_name = "OFFICE")]
+        signer: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Merges the lake's small files, beside ingest and readers
     Compact,
+    /// Removes files that the lake no longer needs; no event, no figure and no pin is lost by it
+    Vacuum {
+        /// How long a file stays that compaction replaced, for readers that still have it open; at least 1h
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = humantime::parse_duration)]
+        retain: Duration,
+    },
+    /// The night's work, one line for cron: catch up, build, check, report, compact, vacuum
+    Nightly {
+        /// The day it is done for: the report is of the month of the day before, as of that day's midnight; without it, today in Shanghai
+        #[arg(long, value_name = "DATE")]
+        date: Option<NaiveDate>,
+    },
     /// Ad-hoc SQL on events, models and marts
     Sql {
         /// The query

@@ -24,17 +24,31 @@ fn flush(path: &Path) -> std::io::Result<()> {
 /// The exclusive lock on a file, made if missing; waits for it, and says so. It ends with the value, or with the process, however
 /// that ends: a crash leaves no lock behind.
 pub fn lock(path: &Path) -> Result<File> {
-    let failed = || format!("file {} can't be locked", path.display());
-    let file = File::options().create(true).truncate(false).write(true).open(path).context(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            tracing::info!("waiting for {}, which another process holds", path.display());
-            file.lock().context(failed)?;
-        }
-        Err(TryLockError::Error(e)) => return Err(Error::new(failed()).detail(e)),
+    if let Some(file) = try_lock(path)? {
+        return Ok(file);
     }
+    tracing::info!("waiting for {}, which another process holds", path.display());
+    let file = lockable(path)?;
+    file.lock().context(|| unlockable(path))?;
     Ok(file)
+}
+
+/// The same without waiting; `None` if another holds it.
+pub fn try_lock(path: &Path) -> Result<Option<File>> {
+    let file = lockable(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(Error::new(unlockable(path)).detail(e)),
+    }
+}
+
+fn lockable(path: &Path) -> Result<File> {
+    File::options().create(true).truncate(false).write(true).open(path).context(|| unlockable(path))
+}
+
+fn unlockable(path: &Path) -> String {
+    format!("file {} can't be locked", path.display())
 }
 
 /// Removes what crashed runs left half made in a folder. Only for who holds the lock under which all is made there.

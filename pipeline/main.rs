@@ -1,17 +1,22 @@
 //! The binary: reads the settings, opens the rooms, and turns what they say into exit codes (contract §8).
 mod cli;
+mod nightly;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{At, Cli, Command, Targets, Topics};
 use kangyang::config::{self, Settings};
 use kangyang::contract::Contract;
 use kangyang::error::{Context, Error, Exit, Result};
-use kangyang::lake::{Lake, ingest, maintain};
+use kangyang::lake::{Lake, compact, ingest, vacuum};
 use kangyang::log::{Log, produce, targets, topics};
+use kangyang::models::engine::sweep;
 use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
-use kangyang::table::{self, Printer, Stdout, say};
+use kangyang::reports::recipients::Recipient;
+use kangyang::reports::verify::{self, Claim};
+use kangyang::reports::{self, close};
+use kangyang::table::{self, Format, Printer, Stdout, say};
 use kangyang::tree::Tree;
-use kangyang::{demo, reports, telemetry};
+use kangyang::{demo, telemetry};
 use std::fmt::Display;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -115,34 +120,27 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             if counts.refused > 0 { Err(Error::refused(format!("{} lines were refused", counts.refused))) } else { Ok(()) }
         }
         Command::Ingest { until_caught_up, accept_loss } => {
-            let log = Log::new(&settings)?;
-            let root = config::folder(settings.data())?;
-            let lake = runtime.block_on(Lake::create(&root, &contract, &settings.topic_prefix))?;
-            let stop = stop_on_signal(runtime);
-            let options = ingest::Options {
-                group: settings.group.clone(),
-                interval: settings.commit_interval,
-                bytes: settings.commit_bytes,
-                until_caught_up,
-                accept_loss,
-                stop,
-            };
-            let s = ingest::ingest(&log, contract, lake, runtime.handle(), options)?;
+            let s = take_in(&settings, &contract, runtime, stop_on_signal(runtime), until_caught_up, accept_loss)?;
             say(format!("{} messages read, {} events and {} rejects committed in {} commits", s.messages, s.rows, s.rejects, s.commits))
         }
         Command::Compact => runtime.block_on(async {
             let root = existing(&settings)?;
             let mut lake = Lake::open(&root).await?;
-            let done = maintain::compact(&mut lake).await?;
+            let done = compact::compact(&mut lake).await?;
             say(format!("{} files became {}, {} rows", done.files.0, done.files.1, done.rows))
         }),
-        Command::Build(at) => runtime.block_on(async {
+        Command::Verify { manifests } => runtime.block_on(verify(&settings, &contract, &schemas, &manifests, cli.format)),
+        Command::Vacuum { retain } => runtime.block_on(async {
             let root = existing(&settings)?;
-            let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
-            let dir = root.join("marts");
-            let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, &schemas);
-            let built = marts::build(&mut engine, &dir).await?;
-            marts::note(&dir, &pinned, &inputs, &built)?;
+            let mut lake = Lake::open(&root).await?;
+            let gone = vacuum::vacuum(&mut lake, retain).await?;
+            sweep(&root)?;
+            reports::sweep(&root)?;
+            let size = bytesize::ByteSize(gone.bytes);
+            say(format!("{} files of the tables and {} of their logs removed, {size}", gone.files, gone.log))
+        }),
+        Command::Build(at) => runtime.block_on(async {
+            let (_, built) = build(&settings, &contract, &schemas, &existing(&settings)?, &at).await?;
             let place = settings.data().trim_end_matches('/');
             built.iter().try_for_each(|b| say(format!("{place}/marts/{}.parquet: {} rows", b.name, b.rows)))
         }),
@@ -164,7 +162,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             Err(Error::refused(format!("{} checks do not hold", bad.len())))
         }),
-        Command::Report { period, at, provisional, recipient } => runtime.block_on(async {
+        Command::Report { period, at, provisional, recipient, bundle } => runtime.block_on(async {
             let root = existing(&settings)?;
             let queries = Tree::queries(settings.queries.as_deref())?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
@@ -174,7 +172,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             let plan = plan(&settings, &mut engine).await?;
             let period = Period::new(&plan, &period)?;
-            let recipient = recipient.map(|code| reports::recipients::Recipient::find(&contract, &code)).transpose()?;
+            let recipient = recipient.map(|code| Recipient::find(&contract, &code)).transpose()?;
             let request = reports::Request {
                 recipient,
                 period: &period,
@@ -186,9 +184,19 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             };
             let done = reports::publish(&mut engine, &request).await?;
             say(done.text)?;
-            let place = done.dir.strip_prefix(&root).map(|p| Path::new(settings.data()).join(p)).unwrap_or(done.dir);
-            say(format!("{} {}", if done.new { "published" } else { "nothing new, published before:" }, place.display()))
+            say(format!(
+                "{} {}",
+                if done.new { "published" } else { "nothing new, published before:" },
+                place(&settings, &root, &done.dir).display()
+            ))?;
+            if bundle {
+                let b = reports::bundle::write(&mut engine, &request, &done.dir).await?;
+                let what = if b.new { "bundled" } else { "nothing new, bundled before:" };
+                say(format!("{what} {}, SHA-256 {}", place(&settings, &root, &b.path).display(), b.sha256))?;
+            }
+            Ok(())
         }),
+        Command::Nightly { date } => nightly::run(&settings, &contract, &schemas, runtime, date),
         Command::Explain(e) => runtime.block_on(async {
             let root = existing(&settings)?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &e.at).await?;
@@ -210,6 +218,24 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
                 return Ok(());
             }
             table::print(cli.format, &found.beside.schema, &found.beside.batches, &mut table::Stdout)
+        }),
+        Command::Close { period, signer } => runtime.block_on(async {
+            let (log, root) = (Log::new(&settings)?, existing(&settings)?);
+            let (mut engine, pinned) = open(&settings, &contract, &root, &At::default()).await?;
+            let act = close::Act { period: &period, signer: &signer };
+            let closing = close::closing(&mut engine, &pinned, &root, &act, settings.plan.as_deref()).await?;
+            close::close(&log, contract.clone(), &act, &closing)?;
+            let report = place(&settings, &root, &closing.report);
+            say(format!("{signer} signed {} as revision {} of {period}, digest {}", report.display(), closing.revision, closing.digest))?;
+            say(UNTIL_TAKEN_IN)
+        }),
+        Command::Reopen { period, signer, reason } => runtime.block_on(async {
+            let (log, root) = (Log::new(&settings)?, existing(&settings)?);
+            let (mut engine, _) = open(&settings, &contract, &root, &At::default()).await?;
+            let act = close::Act { period: &period, signer: &signer };
+            let revision = close::reopen(&mut engine, &log, contract.clone(), &act, &reason).await?;
+            say(format!("{signer} opened {period} again after revision {revision}"))?;
+            say(UNTIL_TAKEN_IN)
         }),
         Command::Sql { query, file, at } => runtime.block_on(async {
             let sql = match (query, file) {
@@ -233,6 +259,14 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
     }
 }
 
+/// What a closing and a reopening end with.
+const UNTIL_TAKEN_IN: &str = "it counts once it is taken in: kangyang ingest --until-caught-up";
+
+/// A folder below the data root, as the user named that.
+fn place(settings: &Settings, root: &Path, dir: &Path) -> PathBuf {
+    dir.strip_prefix(root).map_or_else(|_| dir.to_owned(), |p| Path::new(settings.data()).join(p))
+}
+
 /// The data root of a command that reads. Error: there is none.
 fn existing(settings: &Settings) -> Result<PathBuf> {
     let hint = "fill a lake with: kangyang ingest, or see one with: kangyang demo";
@@ -240,7 +274,7 @@ fn existing(settings: &Settings) -> Result<PathBuf> {
         .map_err(|e| Error::new(format!("data root {} can't be found", settings.data())).detail(e).hint(hint))
 }
 
-async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) -> Result<(Engine, Pinned)> {
+async fn open(settings: &Settings, contract: &Arc<Contract>, root: &Path, at: &At) -> Result<(Engine, Pinned)> {
     let queries = Tree::queries(settings.queries.as_deref())?;
     let mut lake = Lake::open(root).await?;
     let pinned = match (&at.pin, at.as_of) {
@@ -256,6 +290,88 @@ async fn open(settings: &Settings, contract: &Contract, root: &Path, at: &At) ->
     Ok((engine, pinned))
 }
 
+/// Makes each report again at its own pin. Errors (exit 3): one does not agree; else (exit 1): one can't be made.
+async fn verify(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, manifests: &[PathBuf], format: Format) -> Result<()> {
+    let queries = Tree::queries(settings.queries.as_deref())?;
+    let mut out = BufWriter::new(Stdout);
+    let mut table = Printer::new(format, verify::schema(), &mut out)?;
+    let (mut differing, mut failed) = (vec![], vec![]);
+    for path in manifests {
+        let checked = async {
+            let claim = Claim::read(path)?;
+            let root = if settings.data.is_some() { existing(settings)? } else { claim.root()? };
+            let (mut engine, pinned) = open(settings, contract, &root, &At { pin: Some(claim.pin()?), as_of: None }).await?;
+            let (period, pinned) = (claim.period()?, claim.pinned(pinned.pin)?);
+            let recipient = claim.manifest.recipient.as_ref().map(|code| Recipient::find(contract, code)).transpose()?;
+            let request =
+                reports::Request { period: &period, pinned: &pinned, contract, schemas, queries: &queries, root: &root, recipient };
+            let found = claim.compare(&reports::make(&mut engine, &request).await?)?;
+            Ok::<_, Error>((claim, found))
+        };
+        match checked.await {
+            // Rows alone go to stdout where a program reads them.
+            Ok((claim, found)) if found.is_empty() && format == Format::Table => say(claim.agreed())?,
+            Ok((claim, found)) if found.is_empty() => complain(claim.agreed()),
+            Ok((_, found)) => {
+                table.write(&verify::rows(path, &found)?)?;
+                differing.push(format!("{}: {}", path.display(), verify::told(&found)));
+            }
+            Err(e) if manifests.len() == 1 => return Err(e),
+            Err(e) => failed.push(format!("{}: {e}", path.display())),
+        }
+    }
+    if !differing.is_empty() || format != Format::Table {
+        table.finish()?;
+    }
+    if !failed.is_empty() {
+        return Err(Error::new(format!("{} of {} reports can't be made again", failed.len(), manifests.len())).detail(failed.join("; ")));
+    }
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let list = differing.join("; ");
+    let error = Error::refused(match manifests.len() {
+        1 => "report is not what its pin gives".to_owned(),
+        all => format!("{} of {all} reports are not what their pins give", differing.len()),
+    });
+    let hint = "where input_differs, give the SQL and reference data of the publication with --queries and --schemas";
+    let error = if list.contains("input_differs") { error.hint(hint) } else { error };
+    Err(error.detail(list))
+}
+
+/// Takes the log into the lake, which is made if there is none.
+fn take_in(
+    settings: &Settings,
+    contract: &Arc<Contract>,
+    runtime: &tokio::runtime::Runtime,
+    stop: Arc<AtomicBool>,
+    until_caught_up: bool,
+    accept_loss: bool,
+) -> Result<ingest::Summary> {
+    let log = Log::new(settings)?;
+    let root = config::folder(settings.data())?;
+    let lake = runtime.block_on(Lake::create(&root, contract, &settings.topic_prefix))?;
+    let options = ingest::Options {
+        group: settings.group.clone(),
+        interval: settings.commit_interval,
+        bytes: settings.commit_bytes,
+        until_caught_up,
+        accept_loss,
+        stop,
+    };
+    ingest::ingest(&log, contract.clone(), lake, runtime.handle(), options)
+}
+
+/// Builds the marts; the engine still has them at hand.
+async fn build(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, root: &Path, at: &At) -> Result<(Engine, Vec<marts::Built>)> {
+    let (mut engine, pinned) = open(settings, contract, root, at).await?;
+    let dir = root.join("marts");
+    let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, schemas);
+    let built = marts::build(&mut engine, &dir).await?;
+    marts::note(&dir, &pinned, &inputs, &built)?;
+    Ok((engine, built))
+}
+
 /// `--plan`, or the only one. Error (usage): there are several, or none.
 async fn plan(settings: &Settings, engine: &mut Engine) -> Result<String> {
     let plans = engine.plans().await?;
@@ -263,7 +379,8 @@ async fn plan(settings: &Settings, engine: &mut Engine) -> Result<String> {
         (Some(p), all) if all.contains(p) => Ok(p.clone()),
         (Some(p), all) => Err(Error::usage(format!("there is no plan {p}")).hint(format!("plans with targets: {}", all.join(", ")))),
         (None, [one]) => Ok(one.clone()),
-        (None, []) => Err(Error::new("no plan has targets").hint("load an allocation table: kangyang targets load FILE.csv")),
+        (None, []) => Err(Error::new("no plan has targets")
+            .hint("load an allocation table: kangyang targets load FILE.csv; as of a date before that there is none")),
         (None, all) => Err(Error::usage("there is more than one plan").hint(format!("choose with --plan: {}", all.join(", ")))),
     }
 }

@@ -168,6 +168,17 @@ pub fn say(line: impl Display) -> Result<()> {
     writeln!(Stdout, "{line}").context(written)
 }
 
+/// Each row's values as every result shows them; `None` is null.
+pub fn texts(batch: &RecordBatch) -> Result<Vec<Vec<Option<String>>>> {
+    let columns = columns(batch)?;
+    let formatters = columns.iter().map(formatter).collect::<Result<Vec<_>>>()?;
+    let cell = |(c, f): (&ArrayRef, &ArrayFormatter<'_>), row| {
+        let null = c.is_null(row) || *c.data_type() == DataType::Null;
+        if null { Ok(None) } else { f.value(row).try_to_string().context(shown).map(Some) }
+    };
+    (0..batch.num_rows()).map(|row| columns.iter().zip(&formatters).map(|column| cell(column, row)).collect()).collect()
+}
+
 /// `text` in a field of `width` cells; longer text stays whole.
 pub fn pad(text: &str, width: usize, align: Align) -> String {
     let space = width.saturating_sub(text.width());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 /// The folders that hold models; a case is a folder of `tests/cases`.
-const LAYERS: [&str; 5] = ["state", "marts", "reports", "checks", "leads"];
+const LAYERS: [&str; 6] = ["state", "marts", "reports", "checks", "leads", "bundle"];
 
 /// A row of a table of the document: clause, what it says, models, cases; each cell's words in backquotes.
 struct Row {

@@ -39,13 +39,20 @@ fn commands_say_what_is_wrong_and_how_to_mend_it() {
     t.run(&["check"]);
     t.run(&["sql", "SELECT 1"]);
     t.run(&["compact"]);
+    t.run(&["vacuum"]);
     t.run(&["report", "--period", "2021-06"]);
 
     t.part("arguments that can't be meant");
     t.run(&["report"]);
     t.run(&["report", "--period", "2021-13"]);
     t.run(&["report", "--period", "June"]);
+    t.run(&["verify"]);
+    t.run(&["verify", "nowhere/manifest.json"]);
+    t.file("manifest.json", "{\"format\": 2}\n").run(&["verify", "manifest.json"]);
+    t.run(&["vacuum", "--retain", "long"]);
     t.run(&["build", "--as-of", "yesterday"]);
+    t.run(&["nightly", "--date", "soon"]);
+    t.run(&["nightly"]);
     t.run(&["build", "--pin", "nonsense"]);
     t.run(&["build", "--as-of", "2021-07-01T00:00:00+08:00", "--pin", "kangyang.training/0=1"]);
     t.run(&["sql", "SELECT 1", "--format", "xml"]);
@@ -80,6 +87,11 @@ fn a_lake_answers_in_every_format() {
         "demo",
     ]);
     t.run(&["check", "--data", "demo"]);
+
+    t.part("the lake's files");
+    t.run(&["vacuum", "--data", "demo"]);
+    t.run(&["vacuum", "--retain", "0s", "--data", "demo"]);
+    t.run(&["vacuum", "--retain", "59m", "--data", "demo"]);
 
     t.part("queries that can't be run");
     t.run(&["sql", "SELEC 1", "--data", "demo"]);

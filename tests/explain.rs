@@ -56,7 +56,7 @@ struct Lab {
 async fn lab(k: &Kangyang) -> Lab {
     let root = std::fs::canonicalize(k.folder.path().join("demo")).expect("the demo's data");
     let (schemas, queries) = (Tree::schemas(None).expect("schemas"), Tree::queries(None).expect("queries"));
-    let contract = Contract::compile(&schemas).expect("a contract");
+    let contract = std::sync::Arc::new(Contract::compile(&schemas).expect("a contract"));
     let mut lake = Lake::open(&root).await.expect("a lake");
     let pinned = Pin::newest(&mut lake).await.expect("a pin");
     let opening = Opening { lake: &lake, contract: &contract, queries: &queries, pinned: &pinned, memory: 1 << 30, scratch: &root };

@@ -106,7 +106,7 @@ fn flow(
     Ok(read)
 }
 
-async fn show(settings: &Settings, contract: &Contract, schemas: &Tree, root: &Path, place: &str, truth: &Truth) -> Result<()> {
+async fn show(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, root: &Path, place: &str, truth: &Truth) -> Result<()> {
     let queries = Tree::queries(settings.queries.as_deref())?;
     let mut lake = Lake::open(root).await?;
     let pinned = Pin::newest(&mut lake).await?;

@@ -2,11 +2,12 @@
 //!
 //! Each offset below a partition's position is one row of `events`, one row of `rejects`, or in a named range of `rejects`. Positions
 //! live in the commits of `events` themselves, as Delta application transactions `topic/partition`; there is no other checkpoint.
+pub mod compact;
 pub mod ingest;
-pub mod maintain;
 pub mod recall;
 pub mod scan;
 pub mod table;
+pub mod vacuum;
 pub mod write;
 
 use crate::contract::{Contract, Topic};
@@ -126,4 +127,52 @@ pub fn end_app(topic: &str, partition: i32) -> String {
 /// The application id whose version is a topic's number of partitions.
 pub fn partitions_app(topic: &str) -> String {
     format!("partitions/{topic}")
+}
+
+/// Lakes made by hand, for tests of what reads and keeps them: one topic, rows of a place and an append time alone.
+#[cfg(test)]
+pub mod by_hand {
+    use super::*;
+    use crate::error::Context;
+    use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+    use table::Outcome;
+
+    /// An empty lake of two partitions, with a checkpoint every five commits.
+    pub async fn lake(root: &Path, contract: &Contract) -> Result<Lake> {
+        let settings = [(PREFIX, "test"), ("delta.checkpointInterval", "5")];
+        Table::create(url(root, "events")?, &contract.lake_schema(), &settings).await?;
+        let mut lake = Lake::create(root, contract, "test").await?;
+        commit(&mut lake.events, vec![], &[(partitions_app("test.training"), 2)]).await?;
+        Ok(lake)
+    }
+
+    /// Appends a partition's next rows, by their append times in milliseconds; and when its end was seen.
+    pub async fn append(lake: &mut Lake, contract: &Contract, partition: i32, times: &[i64], seen: Option<i64>) -> Result<()> {
+        let id = app("test.training", partition);
+        let start = lake.events.transaction(&id).await?.unwrap_or(0);
+        let end = start + times.len() as i64;
+        let columns: [(&str, ArrayRef); 5] = [
+            ("kafka_topic", Arc::new(StringArray::from_iter_values(times.iter().map(|_| "test.training")))),
+            ("kafka_partition", Arc::new(Int32Array::from_iter_values(times.iter().map(|_| partition)))),
+            ("kafka_offset", Arc::new(Int64Array::from_iter_values(start..end))),
+            ("recorded_at", Arc::new(TimestampMicrosecondArray::from_iter_values(times.iter().map(|t| t * 1000)).with_timezone("UTC"))),
+            ("type", Arc::new(StringArray::from_iter_values(times.iter().map(|_| "kangyang.trainee_completed.v1")))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).context(|| "rows".into())?;
+        let rows = (!times.is_empty()).then_some(batch);
+        let mut files = vec![];
+        if let Some(rows) = rows {
+            files.push(write::put(&lake.events, "test.training", partition, start, &contract.lake_schema(), vec![rows]).await?);
+        }
+        let seen = seen.map(|at| (end_app("test.training", partition), at));
+        let moves: Vec<(String, i64)> = std::iter::once((id, end)).chain(seen).collect();
+        commit(&mut lake.events, files, &moves).await
+    }
+
+    async fn commit(table: &mut Table, files: Vec<deltalake::kernel::Add>, moves: &[(String, i64)]) -> Result<()> {
+        match table.append(files, moves).await? {
+            Outcome::Landed(_) => Ok(()),
+            Outcome::Unsure(why) => Err(Error::new(why)),
+        }
+    }
 }

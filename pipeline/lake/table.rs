@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 /// A Delta table as of one version, and the application transactions known of that version.
@@ -52,7 +53,7 @@ impl Tries {
             return Err(Error::new(format!("table {} can't be committed to", table.url)).detail(why).hint(hint));
         }
         tracing::info!(why, "commit is taken up again");
-        tokio::time::sleep(std::time::Duration::from_millis(10 << self.since_it_moved.min(7))).await;
+        tokio::time::sleep(Duration::from_millis(10 << self.since_it_moved.min(7))).await;
         Ok(())
     }
 }
@@ -143,6 +144,12 @@ impl Table {
         &self.url
     }
 
+    /// What tells it from every other table, also from one made later in its place.
+    pub fn id(&self) -> Result<String> {
+        let snapshot = self.inner.snapshot().context(|| format!("table {} can't be read", self.url))?;
+        Ok(snapshot.metadata().id().to_owned())
+    }
+
     /// A property of the table.
     pub fn setting(&self, key: &str) -> Option<String> {
         self.inner.snapshot().ok()?.metadata().configuration().get(key).cloned()
@@ -219,6 +226,11 @@ impl Table {
         moves: &[(String, i64)],
     ) -> Result<Outcome> {
         let base = self.version();
+        let waits = |a: &Add| u128::try_from(now_ms() - a.modification_time).is_ok_and(|ms| ms > WAITS_AT_MOST.as_millis());
+        if let Some(add) = actions.iter().find_map(|a| if let Action::Add(add) = a { Some(add).filter(|a| waits(a)) } else { None }) {
+            let hint = "was the process suspended? start it again: what it held is read again";
+            return Err(Error::new(format!("file {} waited too long for its commit, and is given up", add.path)).hint(hint));
+        }
         let snapshot = self.inner.snapshot().context(|| format!("table {} can't be read", self.url))?;
         let done = CommitBuilder::from(properties).with_actions(actions).build(Some(snapshot), self.inner.log_store(), operation).await;
         match done {
@@ -257,8 +269,16 @@ pub fn local(url: &Url) -> Option<PathBuf> {
     (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten()
 }
 
-const LOG: &str = "_delta_log";
-const LAST_CHECKPOINT: &str = "_last_checkpoint";
+/// The folder of a table's log.
+pub const LOG: &str = "_delta_log";
+/// The log's file that names its newest checkpoint.
+pub const LAST_CHECKPOINT: &str = "_last_checkpoint";
+/// How a checkpoint's name ends, after its version.
+pub const CHECKPOINT: &str = ".checkpoint.parquet";
+
+/// How long a file waits for its commit at most. One that waited longer, as in a process that was suspended, may have been taken for
+/// what a crash left, and is never committed.
+pub const WAITS_AT_MOST: Duration = Duration::from_secs(30 * 60);
 
 /// Sets aside what a loss of power left torn: the last commit (its messages are read again from the position before it), the last
 /// checkpoint (the commits that it sums up are all kept).
@@ -271,18 +291,23 @@ fn mend(log: &Path) -> Result<()> {
             set_aside(&last)?;
         }
     }
-    if let Some(last) = checkpoints(log).into_iter().max() {
-        let file = std::fs::File::open(&last).context(|| format!("file {} can't be read", last.display()))?;
-        if ParquetRecordBatchReaderBuilder::try_new(file).is_err() {
-            set_aside(&last)?;
-            set_aside(&log.join(LAST_CHECKPOINT))?;
-        }
+    if let Some(last) = checkpoints(log).into_iter().max()
+        && !sound_checkpoint(&last)?
+    {
+        set_aside(&last)?;
+        set_aside(&log.join(LAST_CHECKPOINT))?;
     }
     let pointer = log.join(LAST_CHECKPOINT);
     if std::fs::read(&pointer).is_ok_and(|text| serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err()) {
         set_aside(&pointer)?;
     }
     Ok(())
+}
+
+/// Whether a checkpoint is whole. Error: it can't be opened.
+pub fn sound_checkpoint(file: &Path) -> Result<bool> {
+    let open = std::fs::File::open(file).context(|| format!("file {} can't be read", file.display()))?;
+    Ok(ParquetRecordBatchReaderBuilder::try_new(open).is_ok())
 }
 
 fn set_aside(file: &Path) -> Result<()> {

@@ -22,11 +22,13 @@ pub enum Layer {
     Leads,
     /// What a figure counts, unit by unit: read to explain one, never built.
     Units,
+    /// What an auditor is given of the events behind a report, without keys of persons.
+    Bundle,
 }
 
 impl Layer {
     /// Every layer.
-    pub const ALL: [Layer; 6] = [Layer::State, Layer::Marts, Layer::Reports, Layer::Checks, Layer::Leads, Layer::Units];
+    pub const ALL: [Layer; 7] = [Layer::State, Layer::Marts, Layer::Reports, Layer::Checks, Layer::Leads, Layer::Units, Layer::Bundle];
 
     /// The folder's name.
     pub fn folder(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Layer {
             Layer::Checks => "checks",
             Layer::Leads => "leads",
             Layer::Units => "units",
+            Layer::Bundle => "bundle",
         }
     }
 }

@@ -62,9 +62,10 @@ pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
     Ok(built)
 }
 
-async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, usize)> {
+/// A model's rows as a Parquet file, after `prepare`; its columns, and how many rows.
+pub async fn write(engine: &Engine, name: &str, path: &Path) -> Result<(SchemaRef, usize)> {
     let mut stream = engine.stream(name).await?;
-    let file = std::fs::File::create(path).context(|| format!("mart {} can't be written", path.display()))?;
+    let file = std::fs::File::create(path).context(|| format!("file {} can't be written", path.display()))?;
     let mut figures = Figures::new(file, stream.schema.clone())?;
     let mut rows = 0;
     while let Some(batch) = stream.next().await? {
@@ -84,7 +85,7 @@ pub fn parquet(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>> {
 
 /// A writer of figures. Parquet's pages end where a batch handed over does: rows are handed over in batches of one size, so that
 /// neither memory nor threads decide the bytes.
-struct Figures<W: Write + Send> {
+pub(super) struct Figures<W: Write + Send> {
     even: BatchCoalescer,
     writer: ArrowWriter<W>,
 }
@@ -97,12 +98,12 @@ fn unwritten() -> String {
 }
 
 impl<W: Write + Send> Figures<W> {
-    fn new(out: W, schema: SchemaRef) -> Result<Figures<W>> {
+    pub(super) fn new(out: W, schema: SchemaRef) -> Result<Figures<W>> {
         let writer = ArrowWriter::try_new_with_options(out, schema.clone(), writer_options()?).context(unwritten)?;
         Ok(Figures { even: BatchCoalescer::new(schema, STEP), writer })
     }
 
-    fn write(&mut self, batch: RecordBatch) -> Result<()> {
+    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<()> {
         self.even.push_batch(batch).context(unwritten)?;
         while let Some(batch) = self.even.next_completed_batch() {
             self.writer.write(&batch).context(unwritten)?;
@@ -110,7 +111,7 @@ impl<W: Write + Send> Figures<W> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<W> {
+    pub(super) fn finish(mut self) -> Result<W> {
         self.even.finish_buffered_batch().context(unwritten)?;
         if let Some(rest) = self.even.next_completed_batch() {
             self.writer.write(&rest).context(unwritten)?;

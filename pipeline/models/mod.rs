@@ -4,9 +4,12 @@
 //! model a clock, an environment or a float.
 pub mod dag;
 pub mod engine;
+pub mod manifest;
 pub mod marts;
 pub mod pin;
+mod signed;
 
 pub use dag::{Count, Dag, Layer, Model};
 pub use engine::{Engine, Opening, Period};
 pub use pin::{Pin, Pinned};
+pub use signed::FIGURES;

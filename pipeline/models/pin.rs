@@ -7,7 +7,9 @@ use crate::lake::{Lake, Partition, end_app, rejects_schema};
 use arrow::array::{AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, SchemaRef};
 use chrono::{DateTime, Utc};
-use datafusion::prelude::SessionContext;
+use datafusion::common::ScalarValue;
+use datafusion::functions_aggregate::expr_fn::min;
+use datafusion::prelude::{SessionContext, col, lit};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -28,8 +30,8 @@ pub struct Pinned {
     pub provisional: bool,
 }
 
-/// The end of the log must have been seen this long after T, milliseconds, for T to be final.
-const MARGIN: i64 = 60_000;
+/// The end of the log must have been seen this long after T, microseconds, for T to be final.
+const MARGIN: i64 = 60_000_000;
 
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,6 +65,11 @@ impl FromStr for Pin {
 }
 
 impl Pin {
+    /// Whether it names the same partitions as another and is nowhere above it.
+    pub fn within(&self, other: &Pin) -> bool {
+        self.0.keys().eq(other.0.keys()) && self.0.values().zip(other.0.values()).all(|(a, b)| a <= b)
+    }
+
     /// Where the lake stands.
     pub async fn newest(lake: &mut Lake) -> Result<Pinned> {
         Ok(Pinned { pin: Pin(lake.positions().await?), as_of: None, provisional: false })
@@ -89,27 +96,22 @@ impl Pin {
     pub async fn as_of(lake: &mut Lake, schema: &SchemaRef, at: DateTime<Utc>) -> Result<Pinned> {
         let failed = || "as-of date can't be resolved".to_owned();
         let mut pin = lake.positions().await?;
+        // Append times are whole milliseconds and the lake's instants whole microseconds: what lies between two counts as the next.
+        let from = at.timestamp_micros() + i64::from(!at.timestamp_subsec_nanos().is_multiple_of(1000));
+        let later = col("recorded_at").gt_eq(lit(ScalarValue::TimestampMicrosecond(Some(from), Some("UTC".into()))));
         let session = SessionContext::new();
-        session.register_table("events", Arc::new(Files::of_table(&lake.events, schema.clone(), None)?)).context(failed)?;
-        session.register_table("rejects", Arc::new(Files::of_table(&lake.rejects, rejects_schema(), None)?)).context(failed)?;
-        let instant = at.format("%Y-%m-%dT%H:%M:%S%.6fZ");
-        let later = |table: &str| {
-            format!(
-                "SELECT kafka_topic, kafka_partition, kafka_offset FROM {table}
-                WHERE recorded_at >= CAST('{instant}' AS TIMESTAMP WITH TIME ZONE)"
-            )
-        };
-        let first = format!(
-            "SELECT kafka_topic, kafka_partition, min(kafka_offset) FROM ({} UNION ALL {}) GROUP BY kafka_topic, kafka_partition",
-            later("events"),
-            later("rejects")
-        );
         let mut found: BTreeMap<Partition, i64> = BTreeMap::new();
-        for batch in session.sql(&first).await.context(failed)?.collect().await.context(failed)? {
-            let topic = arrow::compute::cast(batch.column(0), &DataType::Utf8).context(failed)?;
-            let (partition, offset) = (batch.column(1).as_primitive::<Int32Type>(), batch.column(2).as_primitive::<Int64Type>());
-            for i in 0..batch.num_rows() {
-                found.insert((topic.as_string::<i32>().value(i).to_owned(), partition.value(i)), offset.value(i));
+        for (table, schema) in [(&lake.events, schema.clone()), (&lake.rejects, rejects_schema())] {
+            let rows = session.read_table(Arc::new(Files::of_table(table, schema, None)?)).context(failed)?;
+            let by = vec![col("kafka_topic"), col("kafka_partition")];
+            let first = rows.filter(later.clone()).and_then(|rows| rows.aggregate(by, vec![min(col("kafka_offset"))])).context(failed)?;
+            for batch in first.collect().await.context(failed)? {
+                let topic = arrow::compute::cast(batch.column(0), &DataType::Utf8).context(failed)?;
+                let (partition, offset) = (batch.column(1).as_primitive::<Int32Type>(), batch.column(2).as_primitive::<Int64Type>());
+                for i in 0..batch.num_rows() {
+                    let place = found.entry((topic.as_string::<i32>().value(i).to_owned(), partition.value(i))).or_insert(i64::MAX);
+                    *place = offset.value(i).min(*place);
+                }
             }
         }
         let mut provisional = false;
@@ -119,7 +121,7 @@ impl Pin {
                 Some(offset) => *position = *offset,
                 None => {
                     let seen = lake.events.transaction(&end_app(&part.0, part.1)).await?;
-                    provisional |= seen.is_none_or(|s| s < at.timestamp_millis() + MARGIN);
+                    provisional |= seen.is_none_or(|s| s.saturating_mul(1000) < from + MARGIN);
                 }
             }
         }
@@ -145,4 +147,83 @@ pub fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .map(|t| t.with_timezone(&Utc))
         .map_err(|_| "an instant like 2021-07-05T18:00:00+08:00 is wanted".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Contract;
+    use crate::lake::by_hand::{append, lake};
+    use crate::tree::Tree;
+
+    /// The offsets of an instant's pin in the two partitions, and whether it is provisional.
+    async fn at(lake: &mut Lake, contract: &Contract, instant: &str) -> Result<(i64, i64, bool)> {
+        let instant = super::instant(instant).map_err(Error::new)?;
+        let pinned = Pin::as_of(lake, &contract.lake_schema(), instant).await?;
+        let of = |partition| pinned.pin.0.get(&("test.training".to_owned(), partition)).copied().unwrap_or(-1);
+        Ok((of(0), of(1), pinned.provisional))
+    }
+
+    const MINUTE: i64 = 60_000;
+    /// 2021-07-01T00:00:00Z.
+    const MIDNIGHT: i64 = 1_625_097_600_000;
+
+    #[tokio::test]
+    async fn a_clock_that_steps_back_moves_no_pin() -> Result<()> {
+        let contract = Contract::compile(&Tree::schemas(None)?)?;
+        let root = tempfile::tempdir().context(|| "folder".into())?;
+        let mut lake = lake(root.path(), &contract).await?;
+        append(&mut lake, &contract, 0, &[0, 10, 20, 30].map(|m| MIDNIGHT + m * MINUTE), None).await?;
+        append(&mut lake, &contract, 1, &[5].map(|m| MIDNIGHT + m * MINUTE), Some(MIDNIGHT + 40 * MINUTE)).await?;
+        let before = at(&mut lake, &contract, "2021-07-01T00:15:00Z").await?;
+        assert_eq!(before, (2, 1, false));
+        // A new leader's clock is 25 minutes behind: what it appends lies before the instant by its time, and after it in the log.
+        append(&mut lake, &contract, 0, &[5, 12, 35].map(|m| MIDNIGHT + m * MINUTE), None).await?;
+        append(&mut lake, &contract, 1, &[50].map(|m| MIDNIGHT + m * MINUTE), None).await?;
+        assert_eq!(at(&mut lake, &contract, "2021-07-01T00:15:00Z").await?, before);
+        // The first that reaches the instant ends the pin, whatever steps back behind it.
+        assert_eq!(at(&mut lake, &contract, "2021-07-01T00:32:00Z").await?, (6, 1, false));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_was_appended_in_one_millisecond_is_in_or_out_together() -> Result<()> {
+        let contract = Contract::compile(&Tree::schemas(None)?)?;
+        let root = tempfile::tempdir().context(|| "folder".into())?;
+        let mut lake = lake(root.path(), &contract).await?;
+        append(&mut lake, &contract, 0, &[MIDNIGHT - 1, MIDNIGHT, MIDNIGHT, MIDNIGHT + 1], None).await?;
+        append(&mut lake, &contract, 1, &[MIDNIGHT], Some(MIDNIGHT + MINUTE)).await?;
+        for (instant, pin) in [
+            ("2021-06-30T23:59:59.999Z", (0, 0, false)),
+            ("2021-06-30T23:59:59.9991Z", (1, 0, false)),
+            ("2021-07-01T08:00:00+08:00", (1, 0, false)),
+            // A nanosecond later they had been appended, and the end was not yet seen a minute after that.
+            ("2021-07-01T00:00:00.000000001Z", (3, 1, true)),
+            ("2021-07-01T00:00:00.0005Z", (3, 1, true)),
+            ("2021-07-01T00:00:00.001Z", (3, 1, true)),
+            ("2021-07-01T00:00:00.002Z", (4, 1, true)),
+        ] {
+            assert_eq!(at(&mut lake, &contract, instant).await?, pin, "{instant}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn instants_beyond_the_log_on_either_side_have_pins() -> Result<()> {
+        let contract = Contract::compile(&Tree::schemas(None)?)?;
+        let root = tempfile::tempdir().context(|| "folder".into())?;
+        let mut lake = lake(root.path(), &contract).await?;
+        assert_eq!(at(&mut lake, &contract, "2021-07-01T00:00:00Z").await?, (0, 0, true), "nothing was ever read");
+        append(&mut lake, &contract, 0, &[MIDNIGHT, MIDNIGHT + 1], Some(MIDNIGHT + 2)).await?;
+        append(&mut lake, &contract, 1, &[], Some(MIDNIGHT + 2)).await?;
+        for (instant, pin) in [
+            ("0001-01-01T00:00:00+14:00", (0, 0, false)),
+            ("1969-12-31T23:59:59Z", (0, 0, false)),
+            ("2300-01-01T00:00:00Z", (2, 0, true)),
+            ("9999-12-31T23:59:60Z", (2, 0, true)),
+        ] {
+            assert_eq!(at(&mut lake, &contract, instant).await?, pin, "{instant}");
+        }
+        Ok(())
+    }
 }

@@ -1,21 +1,25 @@
 //! Reports: one report is queries and a form; it is built to the side, checked, and only then published, never to be changed.
+pub mod bundle;
+pub mod close;
 pub mod explain;
 pub mod form;
-pub mod manifest;
 pub mod recipients;
 pub mod render;
 pub mod suppress;
+pub mod verify;
+
+pub use crate::models::manifest;
 
 use crate::contract::Contract;
-use crate::durable::{lock, sweep, sync};
+use crate::durable::{self, lock, sync};
 use crate::error::{Context, Error, Result};
 use crate::models::engine::Finding;
-use crate::models::{Engine, Layer, Period, Pinned, marts};
+use crate::models::{Engine, FIGURES, Layer, Period, Pinned, marts};
 use crate::tree::Tree;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use form::{Form, Sheet, Vars, View};
-use manifest::{FORMAT, Manifest, Output, sha256};
+use manifest::{FORMAT, Manifest, Output, revisions, sha256};
 use recipients::Recipient;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -82,9 +86,10 @@ pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> 
 /// Makes a period's tables, whatever the checks say. Error: a form that does not fit.
 pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     engine.set_period(r.period)?;
-    let names: Vec<String> =
-        engine.dag.layer(Layer::Reports).into_iter().filter(|n| r.queries.files.contains_key(&format!("reports/{n}.toml"))).collect();
-    let names: Vec<String> = names.into_iter().filter(|n| r.recipient.as_ref().is_none_or(|to| to.sees(n))).collect();
+    let has_form = |name: &str| r.queries.files.contains_key(&format!("reports/{name}.toml"));
+    // The figures have no form: they are what a closing signs, and what later ones are compared with.
+    let wanted = |name: &String| r.recipient.as_ref().map_or(has_form(name) || name == FIGURES, |to| has_form(name) && to.sees(name));
+    let names: Vec<String> = engine.dag.layer(Layer::Reports).into_iter().filter(wanted).collect();
     engine.prepare(&names).await?;
     let mut manifest = Manifest {
         format: FORMAT,
@@ -96,6 +101,7 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
         as_of: r.pinned.as_of.map(|t| t.to_rfc3339()),
         provisional: r.pinned.provisional,
         tool: format!("kangyang {}", env!("CARGO_PKG_VERSION")),
+        libraries: manifest::libraries(),
         queries: digests(r.queries),
         schemas: digests(r.schemas),
         outputs: BTreeMap::new(),
@@ -106,15 +112,15 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     let mut sheets = vec![];
     for name in &names {
         let batch = engine.answer(name).await?.batch()?;
-        let form = Form::load(r.queries, name)?;
-        let (form, view) = match &r.recipient {
-            Some(to) => to.version(name, form, batch)?,
-            None => (form, View::from(batch)),
+        let form = has_form(name).then(|| Form::load(r.queries, name)).transpose()?;
+        let (form, view) = match (&r.recipient, form) {
+            (Some(to), Some(form)) => to.version(name, form, batch).map(|(f, v)| (Some(f), v))?,
+            (_, form) => (form, View::from(batch)),
         };
         let batch = view.told()?;
         files.insert(format!("{name}.parquet"), marts::parquet(&batch.schema(), std::slice::from_ref(&batch))?);
         files.insert(format!("{name}.csv"), render::csv(&batch, Some(&labels))?);
-        sheets.push(Sheet::new(form, &view, &vars)?);
+        sheets.extend(form.map(|f| Sheet::new(f, &view, &vars)).transpose()?);
     }
     // Tables come before figures, so that the first sheet names the report.
     sheets.sort_by_key(|s| !s.form.sheet);
@@ -125,15 +131,13 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     Ok(Made { manifest, files, text })
 }
 
-/// Finds the inputs among the revisions there, else adds the next one, whole in one step. One at a time does so.
-fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result<(PathBuf, bool)> {
+/// Finds the inputs among the revisions in `home` (`reports/PERIOD`), else adds the next one, whole in one step, and tells so (true).
+/// One at a time does so.
+pub fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result<(PathBuf, bool)> {
     std::fs::create_dir_all(home).context(|| format!("folder {} can't be made", home.display()))?;
     let _lock = lock(&home.join(".lock"))?;
-    sweep(home)?;
-    for entry in std::fs::read_dir(home).context(|| format!("folder {} can't be read", home.display()))? {
-        let path = entry.context(|| format!("folder {} can't be read", home.display()))?.path();
-        let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix('r')).and_then(|n| n.parse::<u32>().ok());
-        let Some(number) = number else { continue };
+    durable::sweep(home)?;
+    for (number, path) in revisions(home)? {
         manifest.revision = manifest.revision.max(number);
         let file = path.join("manifest.json");
         let bytes = std::fs::read(&file).context(|| format!("file {} can't be read", file.display()))?;
@@ -154,6 +158,19 @@ fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -
     std::fs::rename(&aside, &place).context(|| format!("report can't be put at {}", place.display()))?;
     sync(&place)?;
     Ok((place, true))
+}
+
+/// Removes what crashed publications left half made, of every period.
+pub fn sweep(root: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(root.join("reports")).into_iter().flatten().flatten() {
+        let home = entry.path();
+        // A folder without a lock is none of ours.
+        if home.join(".lock").is_file() {
+            let _lock = lock(&home.join(".lock"))?;
+            durable::sweep(&home)?;
+        }
+    }
+    Ok(())
 }
 
 fn digests(tree: &Tree) -> BTreeMap<String, String> {

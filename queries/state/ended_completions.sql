@@ -1,4 +1,4 @@
--- The completions withdrawn and not stated again, which would be in the plan if they were in force (核减).
+-- The completions withdrawn and not stated again, whatever they said.
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset), the last in force of its series
 WITH
 
@@ -33,20 +33,15 @@ ended AS (
 )
 
 SELECT
-    trainee_completed.kafka_topic,      -- where the completion stands: topic
-    trainee_completed.kafka_partition,  -- where the completion stands: partition
-    trainee_completed.kafka_offset,     -- where the completion stands: offset
-    trainee_completed.class_id,         -- the class
-    trainee_completed.completed_on,     -- the day of completion
-    CAST(extract(YEAR FROM trainee_completed.completed_on) AS BIGINT) AS year, -- its year
-    class_filed_in_force.plan,          -- the class's plan, as it stands
-    class_filed_in_force.district_code, -- the class's district, as it stands
-    class_filed_in_force.occupation     -- the class's occupation, as it stands
+    trainee_completed.kafka_topic,     -- where the completion stands: topic
+    trainee_completed.kafka_partition, -- where the completion stands: partition
+    trainee_completed.kafka_offset,    -- where the completion stands: offset
+    trainee_completed.class_id,        -- the class
+    trainee_completed.person_key,      -- the person
+    trainee_completed.result,          -- passed, failed or absent
+    trainee_completed.completed_on     -- the day of completion
 FROM trainee_completed
 INNER JOIN ended
     ON ended.kafka_topic = trainee_completed.kafka_topic
    AND ended.kafka_partition = trainee_completed.kafka_partition
    AND ended.kafka_offset = trainee_completed.kafka_offset
-INNER JOIN class_filed_in_force ON class_filed_in_force.class_id = trainee_completed.class_id
-WHERE trainee_completed.result = 'passed'
-  AND NOT class_filed_in_force.schooling

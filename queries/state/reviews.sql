@@ -5,6 +5,9 @@ WITH
 -- A review is a log: only a repeated id takes it out.
 said AS (
     SELECT
+        review_decided.kafka_topic,
+        review_decided.kafka_partition,
+        review_decided.kafka_offset,
         review_decided.subject,
         review_decided.decision,
         row_number() OVER (
@@ -24,6 +27,9 @@ said AS (
 )
 
 SELECT
+    kafka_topic,     -- where the review stands: topic
+    kafka_partition, -- where the review stands: partition
+    kafka_offset,    -- where the review stands: offset
     subject, -- the completion's subject
     decision -- confirmed or rejected
 FROM said

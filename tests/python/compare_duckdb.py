@@ -4,10 +4,11 @@ The figures are SQL's, so a second engine is the one independent proof that the 
 of it. Nothing here comes from the program: the file list is read by the deltalake package, event types and reference data are typed
 from the schema files, models are run by DuckDB in an order found from their own table names.
 
-    compare_duckdb.py DATA [--report FOLDER] [--pin PIN] [--queries DIR] [--schemas DIR] [--threads N]
+    compare_duckdb.py DATA [--report FOLDER | --bundle FOLDER] [--pin PIN] [--queries DIR] [--schemas DIR] [--threads N]
 
 DATA is the data root: its marts are compared, at the pin of marts/build.json. With --report a published report's Parquet files are
-compared instead, at its manifest's pin and for its period. Prints each table with its rows; exit 1 if any differs.
+compared instead, at its manifest's pin and for its period; with --bundle the events of a bundle, unpacked in that folder. Prints each
+table with its rows; exit 1 if any differs.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import calendar
 import csv
 import datetime
 import decimal
+import hashlib
 import json
 import pathlib
 import sys
@@ -39,6 +41,7 @@ def arguments():
     parser.add_argument("--schemas", type=pathlib.Path, default=ROOT / "schemas")
     parser.add_argument("--pin")
     parser.add_argument("--report", type=pathlib.Path)
+    parser.add_argument("--bundle", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
@@ -167,14 +170,20 @@ def reference(con, schemas, common, fields):
 
 def report_period(con, plan, period):
     """The one row that tells a report's models what they are about."""
-    year, _, month = period.partition("-")
-    last = int(month or 12)
-    first_day, last_day = f"{year}-{month or '01'}-01", f"{year}-{last:02}-{calendar.monthrange(int(year), last)[1]}"
+    year, last, last_day = last_month(period)
+    first_day = f"{period}-01" if "-" in period else f"{period}-01-01"
     con.execute(
         "CREATE TABLE report_period AS SELECT ? AS plan, ? AS period, CAST(? AS BIGINT) AS year, CAST(? AS BIGINT) AS month,"
         " CAST(? AS DATE) AS first_day, CAST(? AS DATE) AS last_day",
-        [plan, period, int(year), last, first_day, last_day],
+        [plan, period, year, last, first_day, last_day],
     )
+
+
+def last_month(period):
+    """A period's year, its last month and its last day."""
+    year, _, month = period.partition("-")
+    last = int(month or 12)
+    return int(year), last, f"{year}-{last:02}-{calendar.monthrange(int(year), last)[1]}"
 
 
 def value(text, kind):
@@ -194,19 +203,35 @@ def value(text, kind):
 # ---- the models
 
 
-def models(queries, with_reports):
+def models(queries, more):
     """stem -> text, of every model to run."""
     found = {}
-    for folder in ("state", "marts", "checks", "leads") + (("reports",) if with_reports else ()):
+    for folder in ("state", "marts", "checks", "leads", *more):
         for path in sorted((queries / folder).glob("*.sql")):
             found[path.stem] = path.read_text("utf-8").strip().removesuffix(";")
     return found
 
 
+def reads(texts):
+    """name -> the models that it reads."""
+    parser = duckdb.connect()  # an empty one: with the views at hand it would look into them
+    return {name: {t for t in parser.get_table_names(text) if t in texts and t != name} for name, text in texts.items()}
+
+
+def needed(texts, name):
+    """A model and all that it needs."""
+    needs, found, to_see = reads(texts), set(), [name]
+    while to_see:
+        one = to_see.pop()
+        if one not in found:
+            found.add(one)
+            to_see += needs[one]
+    return found
+
+
 def in_order(texts):
     """The models' names, each after those that it reads."""
-    parser = duckdb.connect()  # an empty one: with the views at hand it would look into them
-    needs = {name: {t for t in parser.get_table_names(text) if t in texts and t != name} for name, text in texts.items()}
+    needs = reads(texts)
     done, order = set(), []
     while len(order) < len(needs):
         ready = sorted(name for name, of in needs.items() if name not in done and of <= done)
@@ -215,6 +240,71 @@ def in_order(texts):
         done.update(ready)
         order += ready
     return order
+
+
+def run(con, texts):
+    """Runs the models, each after those that it reads."""
+    for name in in_order(texts):
+        try:
+            con.execute(f'CREATE TABLE "{name}" AS {texts[name]}')
+        except duckdb.Error as error:
+            raise SystemExit(f"{name}: DuckDB can't run it: {error}") from error
+
+
+# ---- what was signed
+
+
+def signed_report(data, period, pin, digest):
+    """The file of the figures that a closing signed, with plan and whether they were provisional; nothing if it is not at hand."""
+    for path in sorted(data.glob(f"reports/{period}/r*/manifest.json")):
+        about = json.loads(path.read_text("utf-8"))
+        if hashlib.sha256(path.read_bytes()).digest() == digest and about["pin"] == pin:
+            figures = path.parent / "report_figures.parquet"
+            if hashlib.sha256(figures.read_bytes()).hexdigest() != about["outputs"][figures.name]["sha256"]:
+                raise SystemExit(f"{figures} is not what its manifest says")
+            return figures, about["plan"], about["provisional"]
+    return None, None, None
+
+
+def signed(con, args, pin, about_events, texts):
+    """The reports that closings name, their figures as signed, and what counted at their pins by the models of today."""
+    con.execute(
+        "CREATE TABLE signed_reports (period VARCHAR, pin VARCHAR, digest BLOB, pin_id VARCHAR, year BIGINT, month BIGINT, last_day DATE,"
+        " report VARCHAR, plan VARCHAR, provisional BOOLEAN)"
+    )
+    con.execute("CREATE TABLE signed_figures (digest BLOB, district_code VARCHAR, metric VARCHAR, figure BIGINT)")
+    con.execute("CREATE TABLE signed_pins (pin_id VARCHAR, kafka_topic VARCHAR, kafka_partition INTEGER, kafka_offset BIGINT)")
+    con.execute(
+        "CREATE TABLE pinned_completions (pin_id VARCHAR, plan VARCHAR, year BIGINT, district_code VARCHAR, class_id VARCHAR,"
+        " person_key BLOB, completed_on DATE, counted BOOLEAN)"
+    )
+    ends = {(topic, partition): offset for topic, partition, offset in parse_pin(pin)}
+    years, seen = {}, set()
+    for period, named, digest in con.execute("SELECT DISTINCT period, pin, digest FROM period_closed").fetchall():
+        places = {(topic, partition): offset for topic, partition, offset in parse_pin(named)}
+        if places.keys() != ends.keys() or any(offset > ends[place] for place, offset in places.items()):
+            continue
+        pin_id = hashlib.sha256(named.encode()).hexdigest()[:16]
+        year, month, last_day = last_month(period)
+        report, plan, provisional = signed_report(args.data, period, named, digest)
+        row = [period, named, digest, pin_id, year, month, last_day, "as_signed" if report else "missing", plan, provisional]
+        con.execute("INSERT INTO signed_reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        if report and digest not in seen:
+            seen.add(digest)
+            con.execute("INSERT INTO signed_figures SELECT ?, district_code, metric, figure FROM read_parquet(?)", [digest, str(report)])
+        years.setdefault(named, (pin_id, set()))[1].add(year)
+    for signed_pin, (pin_id, wanted) in years.items():
+        con.executemany(f"INSERT INTO signed_pins VALUES ('{pin_id}', ?, ?, ?)", parse_pin(signed_pin))
+        # A session of its own, cut at that pin.
+        then, _ = opened(args, signed_pin, *about_events)
+        run(then, {name: texts[name] for name in needed(texts, "reported_completions")})
+        counted_then = then.sql(
+            f"SELECT '{pin_id}' AS pin_id, plan, year, district_code, class_id, person_key, completed_on, counted"
+            f" FROM reported_completions WHERE year IN ({', '.join(map(str, wanted))})"
+        ).to_arrow_table()
+        con.register("rows_read", counted_then)
+        con.execute("INSERT INTO pinned_completions SELECT * FROM rows_read")
+        con.unregister("rows_read")
 
 
 # ---- the comparison
@@ -280,15 +370,8 @@ def compare(name, ours, theirs, ordered):
     return found
 
 
-def main():
-    args = arguments()
-    marts = args.report or args.data / "marts"
-    about = json.loads((marts / ("manifest.json" if args.report else "build.json")).read_text("utf-8"))
-    pin = args.pin if args.pin is not None else about["pin"]
-    common = json.loads((args.schemas / "common.json").read_text("utf-8"))
-    types = event_types(args.schemas, common)
-    fields = {field: schema for _, properties in types.values() for field, schema in properties.items()}
-
+def opened(args, pin, common, types, fields):
+    """A session on the lake below a pin, with event types and reference data; and of how many files the lake is."""
     con = duckdb.connect()
     # Nulls come first where a query does not say, so that one that leaves it to the engine shows as a difference.
     con.execute(f"SET threads = {args.threads}; SET TimeZone = 'UTC'; SET default_null_order = 'NULLS_FIRST'")
@@ -304,30 +387,41 @@ def main():
         columns = ", ".join(f'"{c}"' for c in ENVELOPE + list(properties))
         con.execute(f"CREATE VIEW \"{name}\" AS SELECT {columns} FROM events WHERE type = 'kangyang.{name}.v1'")
     reference(con, args.schemas, common, fields)
+    return con, files
+
+
+def main():
+    args = arguments()
+    marts = args.bundle / "events" if args.bundle else args.report or args.data / "marts"
+    told = args.bundle / "report/manifest.json" if args.bundle else marts / ("manifest.json" if args.report else "build.json")
+    about = json.loads(told.read_text("utf-8"))
+    pin = args.pin if args.pin is not None else about["pin"]
+    common = json.loads((args.schemas / "common.json").read_text("utf-8"))
+    types = event_types(args.schemas, common)
+    fields = {field: schema for _, properties in types.values() for field, schema in properties.items()}
+
+    con, files = opened(args, pin, common, types, fields)
     if args.report:
         report_period(con, about["plan"], about["period"])
-
-    texts = models(args.queries, bool(args.report))
-    for name in in_order(texts):
-        try:
-            con.execute(f'CREATE TABLE "{name}" AS {texts[name]}')
-        except duckdb.Error as error:
-            print(f"{name}: DuckDB can't run it: {error}")
-            return 1
+    texts = models(args.queries, ["reports"] * bool(args.report) + ["bundle"] * bool(args.bundle))
+    model = {path: f"bundled_{path.stem}" if args.bundle else path.stem for path in sorted(marts.glob("*.parquet"))}
+    signed(con, args, pin, (common, types, fields), texts)
+    run(con, texts)
 
     events = con.execute("SELECT count(*) FROM events").fetchall()[0][0]
     print(f"{events} events in {files} files; {len(texts)} models")
-    compared = [path for path in sorted(marts.glob("*.parquet")) if path.stem in texts]
+    compared = [path for path, name in model.items() if name in texts]
     if not compared:
         print(f"{marts} holds no mart: nothing was compared")
         return 1
     differing = 0
     for path in compared:
-        theirs = con.sql(f'SELECT * FROM "{path.stem}"').to_arrow_table()
+        name = model[path]
+        theirs = con.sql(f'SELECT * FROM "{name}"').to_arrow_table()
         ours = pq.read_table(path)
-        found = compare(path.stem, ours, theirs, ordered="\nORDER BY" in texts[path.stem])
+        found = compare(name, ours, theirs, ordered="\nORDER BY" in texts[name])
         differing += bool(found)
-        print(f"{'DIFFERS' if found else 'equal  '} {path.stem}: {ours.num_rows} rows")
+        print(f"{'DIFFERS' if found else 'equal  '} {name}: {ours.num_rows} rows")
         for line in found:
             print(f"    {line}")
     print(f"{len(compared)} compared, {differing} differ")

@@ -139,7 +139,8 @@ fn shown(command: &Command) -> String {
     format!("kangyang {}", args.join(" "))
 }
 
-fn finish(mut command: Command, input: &[u8]) -> Output {
+/// Runs a command to its end with this on its standard input.
+pub fn finish(mut command: Command, input: &[u8]) -> Output {
     let line = shown(&command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     if !input.is_empty() {

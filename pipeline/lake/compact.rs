@@ -1,4 +1,4 @@
-//! The lake's good order: many small files of one partition become one, in offset order, while ingest and readers go on.
+//! Compaction: many small files of one partition become one, in offset order, while ingest and readers go on.
 //!
 //! Our own compaction, never the crate's: two of its OPTIMIZE from one snapshot double the rows. Ours swaps files in one commit that
 //! lands only if nobody committed since the snapshot on which every input was seen live.
