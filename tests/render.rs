@@ -47,7 +47,7 @@ fn what_is_compressed_is_the_same_bytes_in_every_build() {
         ("rate", rates.with_precision_and_scale(12, 2).unwrap().into_array(), true),
     ])
     .unwrap();
-    let book = render::xlsx(&[Sheet::new(form, &batch.slice(0, 2_000), &vars()).unwrap()], &vars()).unwrap();
+    let book = render::xlsx(&[Sheet::new(form, &View::from(batch.slice(0, 2_000)), &vars()).unwrap()], &vars()).unwrap();
     let parquet = marts::parquet(&batch.schema(), &[batch]).unwrap();
     golden("render/bytes.txt", &format!("{}  an xlsx\n{}  a parquet\n", sha256(&book), sha256(&parquet)));
 }
