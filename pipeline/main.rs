@@ -162,7 +162,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             Err(Error::refused(format!("{} checks do not hold", bad.len())))
         }),
-        Command::Report { period, at, provisional, recipient, bundle } => runtime.block_on(async {
+        Command::Report { period, at, provisional, bundle, recipient } => runtime.block_on(async {
             let root = existing(&settings)?;
             let queries = Tree::queries(settings.queries.as_deref())?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
@@ -302,9 +302,9 @@ async fn verify(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, m
             let root = if settings.data.is_some() { existing(settings)? } else { claim.root()? };
             let (mut engine, pinned) = open(settings, contract, &root, &At { pin: Some(claim.pin()?), as_of: None }).await?;
             let (period, pinned) = (claim.period()?, claim.pinned(pinned.pin)?);
-            let recipient = claim.manifest.recipient.as_ref().map(|code| Recipient::find(contract, code)).transpose()?;
+            let recipient = claim.recipient().map(|code| Recipient::find(contract, code)).transpose()?;
             let request =
-                reports::Request { period: &period, pinned: &pinned, contract, schemas, queries: &queries, root: &root, recipient };
+                reports::Request { recipient, period: &period, pinned: &pinned, contract, schemas, queries: &queries, root: &root };
             let found = claim.compare(&reports::make(&mut engine, &request).await?)?;
             Ok::<_, Error>((claim, found))
         };

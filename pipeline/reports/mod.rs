@@ -88,7 +88,10 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     engine.set_period(r.period)?;
     let has_form = |name: &str| r.queries.files.contains_key(&format!("reports/{name}.toml"));
     // The figures have no form: they are what a closing signs, and what later ones are compared with.
-    let wanted = |name: &String| r.recipient.as_ref().map_or(has_form(name) || name == FIGURES, |to| has_form(name) && to.sees(name));
+    let wanted = |n: &String| match &r.recipient {
+        Some(to) => has_form(n) && to.sees(n),
+        None => has_form(n) || n == FIGURES,
+    };
     let names: Vec<String> = engine.dag.layer(Layer::Reports).into_iter().filter(wanted).collect();
     engine.prepare(&names).await?;
     let mut manifest = Manifest {
@@ -113,14 +116,16 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     for name in &names {
         let batch = engine.answer(name).await?.batch()?;
         let form = has_form(name).then(|| Form::load(r.queries, name)).transpose()?;
-        let (form, view) = match (&r.recipient, form) {
-            (Some(to), Some(form)) => to.version(name, form, batch).map(|(f, v)| (Some(f), v))?,
-            (_, form) => (form, View::from(batch)),
+        let (form, view) = match (form, &r.recipient) {
+            (Some(form), Some(to)) => to.version(name, form, batch).map(|(form, view)| (Some(form), view))?,
+            (form, _) => (form, View::from(batch)),
         };
         let batch = view.told()?;
         files.insert(format!("{name}.parquet"), marts::parquet(&batch.schema(), std::slice::from_ref(&batch))?);
         files.insert(format!("{name}.csv"), render::csv(&batch, Some(&labels))?);
-        sheets.extend(form.map(|f| Sheet::new(f, &view, &vars)).transpose()?);
+        if let Some(form) = form {
+            sheets.push(Sheet::new(form, &view, &vars)?);
+        }
     }
     // Tables come before figures, so that the first sheet names the report.
     sheets.sort_by_key(|s| !s.form.sheet);

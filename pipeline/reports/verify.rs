@@ -74,15 +74,19 @@ impl Claim {
         Ok(Claim { path: path.to_owned(), manifest, bytes, files })
     }
 
-    /// The folders between a report's own and the period's: one for a recipient's version, `reports/PERIOD/R/rN`.
-    fn deeper(&self) -> usize {
-        usize::from(self.manifest.recipient.is_some())
+    /// Whose version it is; none: the office's own.
+    pub fn recipient(&self) -> Option<&str> {
+        self.manifest.recipient.as_deref()
     }
 
-    /// The data root that a report at `reports/PERIOD/rN` was published from. Error (usage): it lies elsewhere.
+    /// The data root that a report at `reports/PERIOD/rN`, or a version at `reports/PERIOD/RECIPIENT/rN`, was published from. Error (usage): it lies elsewhere.
     pub fn root(&self) -> Result<PathBuf> {
         let place = std::fs::canonicalize(&self.path).context(|| format!("manifest {} can't be found", self.path.display()))?;
-        let root = place.ancestors().nth(3 + self.deeper()).filter(|reports| reports.ends_with("reports")).and_then(Path::parent);
+        let root = place
+            .ancestors()
+            .nth(3 + usize::from(self.manifest.recipient.is_some()))
+            .filter(|reports| reports.ends_with("reports"))
+            .and_then(Path::parent);
         let hint = "a report that lies elsewhere than in DATA/reports/PERIOD/rN needs the lake it is of: --data DIR";
         root.map(Path::to_owned).ok_or_else(|| Error::usage(format!("no data root is above {}", self.path.display())).hint(hint))
     }
@@ -159,8 +163,7 @@ impl Claim {
             let place = std::fs::canonicalize(&self.path).unwrap_or_default();
             let name = |level| place.ancestors().nth(level).and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
             fields.push(("revision", format!("r{}", m.revision), name(1).unwrap_or_default()));
-            fields.push(("period", m.period.clone(), name(2 + self.deeper()).unwrap_or_default()));
-            fields.extend(m.recipient.clone().map(|r| ("recipient", r, name(2).unwrap_or_default())));
+            fields.push(("period", m.period.clone(), name(2).unwrap_or_default()));
         }
         Ok(fields.into_iter().filter(|(_, a, b)| a != b).map(|(field, a, b)| altered(field.into(), &a, &b)).collect())
     }
