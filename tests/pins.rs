@@ -332,7 +332,6 @@ impl Office<'_> {
                     schemas: &self.schemas,
                     queries: &self.queries,
                     root: &root,
-                    recipient: None,
                 };
                 let made = reports::make(&mut Engine::open(&opening).await?, &request).await?;
                 reports::put(&root.join("reports/2021-06"), made.manifest, &made.files)?;
