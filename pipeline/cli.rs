@@ -72,6 +72,9 @@ pub enum Command {
         /// Writes a zip beside it, for an auditor: figures, events without persons, SQL, and a script that recomputes table 1
         #[arg(long)]
         bundle: bool,
+        /// Whose version: a department, a district, the public (schemas/reference/recipients.csv); without it, the office's own, whole
+        #[arg(long, value_name = "RECIPIENT", conflicts_with = "bundle")]
+        recipient: Option<String>,
     },
     /// Makes published reports again from their pins and compares every byte; exit 3 and the cells that differ where one is not the same
     Verify {

@@ -11,6 +11,7 @@ use kangyang::lake::{Lake, compact, ingest, vacuum};
 use kangyang::log::{Log, produce, targets, topics};
 use kangyang::models::engine::sweep;
 use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
+use kangyang::reports::recipients::Recipient;
 use kangyang::reports::verify::{self, Claim};
 use kangyang::reports::{self, close};
 use kangyang::table::{self, Format, Printer, Stdout, say};
@@ -161,7 +162,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             Err(Error::refused(format!("{} checks do not hold", bad.len())))
         }),
-        Command::Report { period, at, provisional, bundle } => runtime.block_on(async {
+        Command::Report { period, at, provisional, bundle, recipient } => runtime.block_on(async {
             let root = existing(&settings)?;
             let queries = Tree::queries(settings.queries.as_deref())?;
             let (mut engine, pinned) = open(&settings, &contract, &root, &at).await?;
@@ -171,7 +172,9 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             }
             let plan = plan(&settings, &mut engine).await?;
             let period = Period::new(&plan, &period)?;
+            let recipient = recipient.map(|code| Recipient::find(&contract, &code)).transpose()?;
             let request = reports::Request {
+                recipient,
                 period: &period,
                 pinned: &pinned,
                 contract: &contract,
@@ -299,7 +302,9 @@ async fn verify(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, m
             let root = if settings.data.is_some() { existing(settings)? } else { claim.root()? };
             let (mut engine, pinned) = open(settings, contract, &root, &At { pin: Some(claim.pin()?), as_of: None }).await?;
             let (period, pinned) = (claim.period()?, claim.pinned(pinned.pin)?);
-            let request = reports::Request { period: &period, pinned: &pinned, contract, schemas, queries: &queries, root: &root };
+            let recipient = claim.recipient().map(|code| Recipient::find(contract, code)).transpose()?;
+            let request =
+                reports::Request { recipient, period: &period, pinned: &pinned, contract, schemas, queries: &queries, root: &root };
             let found = claim.compare(&reports::make(&mut engine, &request).await?)?;
             Ok::<_, Error>((claim, found))
         };

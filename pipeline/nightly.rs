@@ -103,7 +103,7 @@ async fn report(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, n
     }
     let period = Period::new(&plan(settings, &mut engine).await?, &night.period)?;
     let queries = Tree::queries(settings.queries.as_deref())?;
-    let request = reports::Request { period: &period, pinned: &pinned, contract, schemas, queries: &queries, root: &root };
+    let request = reports::Request { recipient: None, period: &period, pinned: &pinned, contract, schemas, queries: &queries, root: &root };
     let done = reports::publish(&mut engine, &request).await?;
     let place = done.dir.strip_prefix(&root).unwrap_or(&done.dir);
     let place = Path::new(settings.data()).join(place).display().to_string();

@@ -325,6 +325,7 @@ impl Office<'_> {
                 };
                 let period = Period::new(PLAN, "2021-06")?;
                 let request = Request {
+                    recipient: None,
                     period: &period,
                     pinned: &pinned,
                     contract: &self.contract,

@@ -2,17 +2,23 @@
 //!
 //! The rows in `render/*.csv` are invented; `render/*.txt` is what the terminal must show.
 use crate::support::command::golden;
-use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int64Array, ListBuilder};
+use crate::support::{Scratch, python};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int64Array, ListBuilder,
+};
 use arrow::array::{NullArray, RecordBatch, StringArray, StringBuilder, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::Int32Type;
 use calamine::{Data, Reader, Xlsx};
+use kangyang::contract::Contract;
 use kangyang::models::marts;
-use kangyang::reports::form::{Form, Format, Sheet, Vars};
+use kangyang::reports::form::{Form, Format, Head, Sheet, Vars, View};
 use kangyang::reports::manifest::{FORMAT, Manifest, Output, sha256};
+use kangyang::reports::recipients::Recipient;
 use kangyang::reports::render;
+use kangyang::reports::suppress::{Counts, Down, hide};
 use kangyang::table::{self, print};
 use kangyang::tree::Tree;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -41,7 +47,7 @@ fn what_is_compressed_is_the_same_bytes_in_every_build() {
         ("rate", rates.with_precision_and_scale(12, 2).unwrap().into_array(), true),
     ])
     .unwrap();
-    let book = render::xlsx(&[Sheet::new(form, &batch.slice(0, 2_000), &vars()).unwrap()], &vars()).unwrap();
+    let book = render::xlsx(&[Sheet::new(form, &View::from(batch.slice(0, 2_000)), &vars()).unwrap()], &vars()).unwrap();
     let parquet = marts::parquet(&batch.schema(), &[batch]).unwrap();
     golden("render/bytes.txt", &format!("{}  an xlsx\n{}  a parquet\n", sha256(&book), sha256(&parquet)));
 }
@@ -98,7 +104,7 @@ fn the_page_needs_nothing_else_and_escapes_what_it_shows() {
     let mut vars = vars();
     vars.assumptions.push("<script>alert(1)</script>".to_owned());
     let page = String::from_utf8(render::html(&sheets(), &vars).unwrap()).unwrap();
-    for foreign in ["<script", "http:", "https:", "src=", "href=", "url(", "@import", "<link"] {
+    for foreign in ["<script", "http:", "https:", "src=", "href=\"/", "href=\"h", "url(", "@import", "<link"] {
         assert!(!page.contains(foreign), "the page has {foreign}");
     }
     for part in ["lang=\"zh-CN\"", "<svg", "scope=\"colgroup\"", "scope=\"row\"", "<caption>", "&lt;script", &vars.pin, &vars.inputs] {
@@ -128,7 +134,7 @@ fn csv_opens_in_excel_and_keeps_its_decimals() {
 
 #[test]
 fn a_form_that_does_not_fit_its_sql_names_form_and_column() {
-    let refused = |batch: &RecordBatch| Sheet::new(form("table_1"), batch, &vars()).unwrap_err().to_string();
+    let refused = |batch: &RecordBatch| Sheet::new(form("table_1"), &View::from(batch.clone()), &vars()).unwrap_err().to_string();
     let batch = rows("table_1");
     let kept: Vec<usize> = (0..17).filter(|i| *i != 5).collect();
     assert_eq!(refused(&batch.project(&kept).unwrap()), "form queries/reports/table_1.toml, column persons: its SQL has no such column");
@@ -143,7 +149,10 @@ fn a_form_that_does_not_fit_its_sql_names_form_and_column() {
     assert_eq!(refused(&with("light", texts)), "form queries/reports/table_1.toml, column light: 蓝 is no light (绿 黄 红)");
     let long: ArrayRef = Arc::new(Int64Array::from(vec![1_000_000_000_000_000; 13]));
     assert!(refused(&with("held", long)).ends_with("more than the 15 digits that a spreadsheet holds"));
-    assert!(Sheet::new(form("table_1"), &with("remark", Arc::new(NullArray::new(13))), &vars()).is_ok(), "NULL alone is of no type");
+    assert!(
+        Sheet::new(form("table_1"), &View::from(with("remark", Arc::new(NullArray::new(13)))), &vars()).is_ok(),
+        "NULL alone is of no type"
+    );
 }
 
 #[test]
@@ -153,7 +162,7 @@ fn a_wrong_form_is_refused_by_its_file() {
         assert!(text.contains(from));
         let files = BTreeMap::from([("reports/x.toml".to_owned(), text.replacen(from, to, 1))]);
         let form = Form::load(&Tree { name: "queries".to_owned(), files }, "x");
-        form.and_then(|f| Sheet::new(f, &rows("table_2"), &vars())).unwrap_err().to_string()
+        form.and_then(|f| Sheet::new(f, &View::from(rows("table_2")), &vars())).unwrap_err().to_string()
     };
     assert!(refused("title =", "titel =").contains("form queries/reports/x.toml is wrong: "));
     assert!(refused("G:J", "F:J").ends_with("overlap or leave the table"));
@@ -198,6 +207,7 @@ fn a_manifest_tells_whether_there_is_anything_new() {
     let manifest = Manifest {
         format: FORMAT,
         period: "2021-06".to_owned(),
+        recipient: None,
         revision: 1,
         plan: "jz-2020".to_owned(),
         pin: "kangyang.training/0=3".to_owned(),
@@ -217,10 +227,209 @@ fn a_manifest_tells_whether_there_is_anything_new() {
     assert_eq!(later.inputs_digest(), inputs);
     let moved = Manifest { pin: "kangyang.training/0=4".to_owned(), ..manifest.clone() };
     let edited = Manifest { schemas: BTreeMap::from([("reference/districts.csv".to_owned(), sha256(b""))]), ..manifest.clone() };
-    let digests = [inputs, moved.inputs_digest(), edited.inputs_digest(), Manifest { provisional: true, ..manifest }.inputs_digest()];
+    let digests =
+        [inputs, moved.inputs_digest(), edited.inputs_digest(), Manifest { provisional: true, ..manifest.clone() }.inputs_digest()];
     assert_eq!(BTreeMap::from(digests.map(|d| (d, ()))).len(), 4);
+    let sent = Manifest { recipient: Some("public".to_owned()), ..manifest.clone() };
+    assert_ne!(sent.inputs_digest(), manifest.inputs_digest(), "a version says something else");
     let newer = String::from_utf8(bytes).unwrap().replace("\"format\": 1", "\"format\": 2");
     assert!(Manifest::from_bytes(newer.as_bytes()).unwrap_err().to_string().contains("its format is 2, this program knows 1"));
+}
+
+#[test]
+fn who_sees_what_is_one_list_and_marked_tables_stay_inside() {
+    let (contract, queries) = (contract(), Tree::queries(None).unwrap());
+    let forms: BTreeSet<&str> = queries.files.keys().filter_map(|p| p.strip_prefix("reports/")?.strip_suffix(".toml")).collect();
+    let find = |code: &str| Recipient::find(&contract, code).unwrap();
+    let sees = |code: &str| find(code).tables().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(sees("hrss"), forms.iter().map(|f| (*f).to_owned()).collect(), "the office's list has every table");
+    let marked: Vec<&&str> = forms.iter().filter(|f| form(f).marking.is_some()).collect();
+    assert_eq!(marked, [&"table_7", &"table_7_list"]);
+    for code in ["upward", "public", "civil_affairs", "commerce", "women", "finance"] {
+        assert!(marked.iter().all(|t| !find(code).sees(t)), "{code} sees a marked table");
+    }
+    // Every code that an extract can name has a version too.
+    let codes = contract.reference()["codes"].clone();
+    let (fields, names) = (codes["field"].as_string::<i32>(), codes["code"].as_string::<i32>());
+    let recipients: Vec<&str> = (0..codes.num_rows()).filter(|i| fields.value(*i) == "recipient").map(|i| names.value(i)).collect();
+    assert_eq!(recipients.len(), 18);
+    recipients.iter().for_each(|code| assert!(find(code).tables().all(|t| forms.contains(t)), "{code} has a table without a form"));
+    let unknown = Recipient::find(&contract, "nobody").unwrap_err().to_string();
+    assert!(unknown.contains("there is no recipient nobody") && unknown.contains("upward"), "{unknown}");
+}
+
+#[test]
+fn a_marked_table_needs_more_than_a_place_on_the_list() {
+    let mut schemas = Tree::schemas(None).unwrap();
+    let list = schemas.files.get_mut("reference/recipient_tables.csv").unwrap();
+    list.push_str("public,table_7,all,all,false,[A]\n");
+    let contract = Contract::compile(&schemas).unwrap();
+    let public = Recipient::find(&contract, "public").unwrap();
+    let none = RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
+    let refused = public.version("table_7", form("table_7"), none.clone()).unwrap_err().to_string();
+    assert!(refused.contains("table table_7 can't be made for public") && refused.contains("it is marked"), "{refused}");
+    assert!(public.version("table_5", form("table_5"), none).unwrap_err().to_string().contains("not on the recipient's list"));
+}
+
+#[test]
+fn a_district_sees_its_own_rows_and_a_department_its_own_columns() {
+    let contract = contract();
+    let district = Recipient::find(&contract, "JZ07").unwrap();
+    let (_, all) = district.version("table_1", form("table_1"), rows("table_1")).unwrap();
+    assert_eq!(all.batch.num_rows(), 13, "table 1 is everybody's");
+    let (own_form, own) = district.version("table_3", form("table_3"), rows("table_3")).unwrap();
+    let sheet = Sheet::new(own_form, &own, &vars()).unwrap();
+    assert_eq!(sheet.rows.iter().map(|r| r.cells[1].text.as_str()).collect::<Vec<_>>(), ["温县"]);
+    let women = Recipient::find(&contract, "women").unwrap();
+    let (few, view) = women.version("table_occupations", form("table_occupations"), rows("table_occupations")).unwrap();
+    let names: Vec<&str> = few.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["position", "district", "domestic_worker", "infant_carer", "nursery_carer", "remark"]);
+    assert_eq!(view.batch.num_columns(), 6, "files have no more than the sheet");
+    assert_eq!(few.unit_parts().unwrap().iter().map(|p| (p.0, p.1)).collect::<Vec<_>>(), [(0, 1), (2, 3), (4, 5)]);
+    Sheet::new(few, &view, &vars()).unwrap();
+}
+
+#[test]
+fn the_public_is_not_told_small_counts_nor_what_is_computed_from_them() {
+    let public = Recipient::find(&contract(), "public").unwrap();
+    let (shown, view) = public.version("table_3", form("table_3"), rows("table_3")).unwrap();
+    let sheet = Sheet::new(shown, &view, &vars()).unwrap();
+    let row = |i: usize| sheet.rows[i].cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("|");
+    assert_eq!(row(0), "1|市直|*|60|20|33.33|30|*|*|40|*|*|0|0|");
+    assert_eq!(row(1), "7|温县|*|30|12|40.00|12|*|*|20|8|40.00|0|0|");
+    assert_eq!(row(2), "|全市|74|88|32|36.36|42|18|42.86|66|10|15.15|0|0|");
+    let told = view.told().unwrap();
+    assert!(told["certified_90_days"].is_null(0) && told["certified_90_days"].data_type() == &arrow::datatypes::DataType::Int64);
+    let hidden = told["hidden"].as_string::<i32>();
+    assert_eq!(hidden.value(1), "certified_90_days,certified_90_days_rate,completions");
+    assert!(hidden.is_null(2) && !sheet.form.notes.is_empty());
+    assert!(sheet.form.notes().contains("“*”为1—4的数"));
+    // Tables 1 and 2 are exempt.
+    assert!(public.version("table_1", form("table_1"), rows("table_1")).unwrap().1.hidden.is_empty());
+}
+
+#[test]
+fn a_header_has_as_many_rows_as_its_deepest_group() {
+    let heads = form("table_3").header();
+    let shape = |row: &[Head]| row.iter().map(|h| (h.lines.concat(), h.first, h.span, h.deep)).collect::<Vec<_>>();
+    assert_eq!(heads.len(), 3);
+    let top = shape(&heads[0]);
+    assert!(top.contains(&("序号".to_owned(), 0, 1, 3)) && top.contains(&("应取证职业".to_owned(), 2, 7, 1)), "{top:?}");
+    assert!(shape(&heads[1]).contains(&("培训人次".to_owned(), 2, 1, 2)), "a column with one group stands in two rows");
+    assert!(shape(&heads[1]).contains(&("其中：结业满90日".to_owned(), 6, 3, 1)));
+    assert_eq!(heads[2].len(), 5);
+    assert_eq!(form("table_8").header().len(), 1);
+}
+
+#[test]
+fn a_table_without_rows_says_so_and_a_list_says_how_much_it_leaves_out() {
+    let empty = View::from(rows("table_3").slice(0, 0));
+    let sheet = Sheet::new(form("table_3"), &empty, &vars()).unwrap();
+    let mut book = Xlsx::new(Cursor::new(render::xlsx(&[sheet.clone()], &vars()).unwrap())).unwrap();
+    assert_eq!(book.worksheet_range("附表3").unwrap().get_value((7, 0)), Some(&Data::String("无".to_owned())));
+    assert!(render::terminal(&sheet, &vars()).contains("\n  "), "a row says none");
+    assert!(String::from_utf8(render::html(&[sheet], &vars()).unwrap()).unwrap().contains("colspan=\"15\">无</td>"));
+    let mut few = form("table_3");
+    few.page_rows = Some(2);
+    let sheet = Sheet::new(few, &View::from(rows("table_3")), &vars()).unwrap();
+    assert!(render::terminal(&sheet, &vars()).contains("（共 3 行，此处列前 2 行）"));
+    let page = String::from_utf8(render::html(&[sheet.clone()], &vars()).unwrap()).unwrap();
+    assert!(page.contains("共 3 行，此处列前 2 行") && !page.contains("class=\"total\""));
+    let mut book = Xlsx::new(Cursor::new(render::xlsx(&[sheet], &vars()).unwrap())).unwrap();
+    assert_eq!(book.worksheet_range("附表3").unwrap().get_value((9, 1)), Some(&Data::String("全市".to_owned())), "the sheet has all");
+}
+
+#[test]
+fn no_hidden_cell_can_be_worked_out_from_what_is_published() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let tables: Vec<Counts> = (0..400).map(|i| random_table(&mut dice, i)).collect();
+    let lines = tables.iter().map(|t| {
+        let down: Vec<_> = t.down.iter().map(|d| format!("{d:?}").to_lowercase()).collect();
+        let hidden: Vec<_> = hide(t).into_iter().collect();
+        serde_json::json!({
+            "rows": t.rows, "total": t.total, "down": down, "across": t.across, "known": t.known, "hidden": hidden
+        })
+        .to_string()
+    });
+    let scratch = Scratch::new("hidden_cells");
+    let file = scratch.path().join("tables.ndjson");
+    std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let out = python("bound_hidden.py").arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    println!("{said}");
+}
+
+#[test]
+fn a_table_without_small_counts_hides_nothing() {
+    let mut dice = Dice(7);
+    for i in 0..100 {
+        let mut table = random_table(&mut dice, i);
+        table.rows.iter_mut().flatten().for_each(|v| *v = v.map(|n| n * 5));
+        assert!(hide(&table).is_empty(), "{table:?}");
+    }
+    // One small cell in a row and a column takes three others with it, of the smallest.
+    let rows = [[3, 9, 40, 52], [7, 8, 50, 65], [60, 70, 80, 210], [70, 87, 170, 327]];
+    let table = Counts {
+        rows: rows.map(|r| r.map(Some).to_vec()).to_vec(),
+        total: Some(3),
+        down: vec![Down::Sum; 4],
+        across: vec![(Some(3), vec![0, 1, 2])],
+        ..Counts::default()
+    };
+    assert_eq!(hide(&table).into_iter().collect::<Vec<_>>(), [(0, 0), (0, 1), (1, 0), (1, 1)]);
+}
+
+/// Numbers in a fixed order, so that a failure comes again.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+
+    fn count(&mut self) -> i64 {
+        let most = [1, 5, 5, 12, 200][usize::try_from(self.below(5)).unwrap()];
+        i64::try_from(self.below(most)).unwrap()
+    }
+}
+
+/// A table that adds up, of every kind that forms have.
+fn random_table(dice: &mut Dice, kind: usize) -> Counts {
+    let (height, width) = (2 + dice.below(7) as usize, 1 + dice.below(5) as usize);
+    let (with_total, with_sum, with_known) = (kind % 5 != 0, kind % 3 != 0 && width > 1, kind % 7 == 0);
+    let mut rows: Vec<Vec<i64>> = (0..height).map(|_| (0..width).map(|_| dice.count()).collect()).collect();
+    let mut down: Vec<Down> = (0..width).map(|_| if with_sum { Down::Sum } else { pick(dice) }).collect();
+    let mut across = vec![];
+    if with_sum && kind % 4 == 0 {
+        across.push((None, (0..width).collect()));
+    } else if with_sum {
+        rows.iter_mut().for_each(|r| r.push(r.iter().sum()));
+        down.push(Down::Sum);
+        across.push((Some(width), (0..width).collect()));
+    }
+    if with_total {
+        let total = down.iter().enumerate().map(|(c, d)| {
+            let (sum, most): (i64, i64) = (rows.iter().map(|r| r[c]).sum(), rows.iter().map(|r| r[c]).max().unwrap());
+            match d {
+                Down::Sum => sum,
+                Down::Distinct => most + i64::try_from(dice.below(1 + (sum - most) as u64)).unwrap(),
+                Down::Loose => sum + dice.count(),
+            }
+        });
+        let total = total.collect();
+        rows.push(total);
+    }
+    let known = if with_known { BTreeSet::from([dice.below(down.len() as u64) as usize]) } else { BTreeSet::new() };
+    let total = with_total.then_some(height);
+    Counts { rows: rows.into_iter().map(|r| r.into_iter().map(Some).collect()).collect(), total, down, across, known }
+}
+
+fn pick(dice: &mut Dice) -> Down {
+    [Down::Sum, Down::Sum, Down::Distinct, Down::Loose][dice.below(4) as usize]
 }
 
 fn vars() -> Vars {
@@ -237,12 +446,16 @@ fn vars() -> Vars {
     }
 }
 
+fn contract() -> Contract {
+    Contract::compile(&Tree::schemas(None).unwrap()).unwrap()
+}
+
 fn form(name: &str) -> Form {
     Form::load(&Tree::queries(None).unwrap(), name).unwrap()
 }
 
 fn sheets() -> Vec<Sheet> {
-    ["table_1", "table_2"].map(|name| Sheet::new(form(name), &rows(name), &vars()).unwrap()).to_vec()
+    ["table_1", "table_2"].map(|name| Sheet::new(form(name), &View::from(rows(name)), &vars()).unwrap()).to_vec()
 }
 
 fn book(vars: &Vars) -> Xlsx<Cursor<Vec<u8>>> {

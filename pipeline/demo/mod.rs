@@ -137,7 +137,7 @@ async fn show(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, roo
     let last = truth.years.last().copied().unwrap_or_default();
     let name = format!("{last}-12");
     let period = Period::new(&truth.plan, &name)?;
-    let request = reports::Request { period: &period, pinned: &pinned, contract, schemas, queries: &queries, root };
+    let request = reports::Request { recipient: None, period: &period, pinned: &pinned, contract, schemas, queries: &queries, root };
     let done = reports::publish(&mut engine, &request).await?;
     let report = done.dir.strip_prefix(root).map(|p| Path::new(place).join(p)).unwrap_or_else(|_| done.dir.clone());
     say(format!(

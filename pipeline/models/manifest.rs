@@ -20,6 +20,9 @@ pub struct Manifest {
     pub format: u32,
     /// `2021-06` or `2021`.
     pub period: String,
+    /// Whose version it is, a code of `recipients.csv`; none: the office's own, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
     /// N of `rN`.
     pub revision: u32,
     /// The plan reported on.
@@ -106,6 +109,7 @@ impl Manifest {
     /// that a final report can follow a provisional one of the same pin). Two manifests that agree in it say the same.
     pub fn inputs_digest(&self) -> String {
         let mut text = format!("{}\n{}\n{}\n{}\n", self.period, self.plan, self.pin, self.provisional);
+        text.extend(self.recipient.iter().map(|r| format!("for {r}\n")));
         for (kind, files) in [("queries", &self.queries), ("schemas", &self.schemas)] {
             text.extend(files.iter().map(|(path, digest)| format!("{digest}  {kind}/{path}\n")));
         }

@@ -5,13 +5,14 @@
 use crate::error::{Context, Error, Result};
 use crate::table::{Align, plain};
 use crate::tree::Tree;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema};
 use chrono::{Datelike, Months, NaiveDate};
 use minijinja::{Value as Var, context};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What templates may name, and what a report says of itself. A report's bytes depend on these and its rows alone: no clock, no
 /// version of the program, no revision number (contract §5).
@@ -79,25 +80,67 @@ pub struct Form {
     pub path: String,
     /// 附表1: the table's number, the sheet's name.
     pub number: String,
+    /// 内部资料: who must not see it, printed opposite the number; such a table goes to recipients that may see marked ones alone.
+    pub marking: Option<String>,
+    /// False: a figure, drawn on the page and not in the spreadsheet.
+    #[serde(default = "yes")]
+    pub sheet: bool,
     /// The table's title.
     pub title: String,
     /// One sentence for the page's head; may name `total` and `rows` (column → text as shown).
     pub summary: Option<String>,
     /// The line under the title: who, until when, in what units.
     pub unit_line: Vec<Part>,
-    /// The column whose null marks the row of totals.
-    pub total: String,
+    /// The SQL's column whose null marks the row of totals; none: the table has no such row.
+    pub total: Option<String>,
+    /// The SQL's column that names a row's district, where a district's own version has its own rows alone.
+    pub district: Option<String>,
+    /// The SQL's column with a row's occupation (its code), where those of some occupations see these rows alone.
+    pub occupation: Option<String>,
     /// What stands where there is no value.
     #[serde(default = "dash")]
     pub null: String,
+    /// What the one row of a table without rows says.
+    #[serde(default = "nothing")]
+    pub none: String,
+    /// How many rows the page and the terminal show; all if absent. The spreadsheet and the CSV always have all.
+    pub page_rows: Option<usize>,
     /// The columns, left to right.
     pub columns: Vec<Column>,
     /// The notes below the table.
     pub notes: Vec<String>,
     /// The line of signatures.
     pub sign_off: String,
-    /// Bars of completion against target, where the table has them.
+    /// What the page draws of it.
     pub chart: Option<Chart>,
+    /// How its counts hang together, where a version hides the small ones.
+    pub suppress: Option<Suppress>,
+}
+
+/// How a table's counts hang together, for those who hide some of them (`suppress`). Columns not named add up to the row of totals.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Suppress {
+    /// Columns that add up.
+    pub across: Vec<Sum>,
+    /// Columns that readers find elsewhere: hidden where small, but they protect no others.
+    pub known: Vec<String>,
+    /// Columns of distinct persons, who may stand in several rows: the rows' sum is at least the total.
+    pub distinct: Vec<String>,
+    /// Columns whose total has more than the rows.
+    pub loose: Vec<String>,
+    /// For each column computed from counts: which.
+    pub derived: BTreeMap<String, Vec<String>>,
+}
+
+/// Columns that add up.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sum {
+    /// The sum's column; none: the sum is told elsewhere.
+    pub total: Option<String>,
+    /// What adds up to it.
+    pub parts: Vec<String>,
 }
 
 /// A part of the unit line and the sheet's columns that it spans.
@@ -118,8 +161,9 @@ pub struct Column {
     pub name: String,
     /// Its heading; a line break says where it may be broken, the spreadsheet leaves it out.
     pub label: String,
-    /// The heading over it; neighbours of the same group share one.
-    pub group: Option<String>,
+    /// The headings over it, the highest first; neighbours under the same headings share them.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub group: Vec<String>,
     /// Its number in the row of numbers: 甲, 1, `5=3÷1×100`.
     #[serde(default)]
     pub mark: String,
@@ -129,6 +173,9 @@ pub struct Column {
     pub width: u16,
     /// What stands for null here, if not the form's.
     pub null: Option<String>,
+    /// Whether recipients of some occupations see it only where its name is one of theirs.
+    #[serde(default)]
+    pub own: bool,
 }
 
 /// How a value is shown, and which type the SQL must give.
@@ -139,11 +186,15 @@ pub enum Format {
     Integer,
     /// A rank or a running number: an integer, not compared by its digits.
     Ordinal,
+    /// The row's own number, from 1; no column of the SQL.
+    Running,
     /// `0.00`; a decimal of scale 2.
     Rate,
+    /// `0.00`: money, in the unit that the form names; a decimal of scale 2.
+    Money,
     /// `+0.00;-0.00;0.00`; a decimal of scale 2.
     Difference,
-    /// Text.
+    /// Text, or a list of texts.
     Text,
     /// 绿 黄 红: a light's word.
     Light,
@@ -154,33 +205,90 @@ impl Format {
     pub fn align(self) -> Align {
         match self {
             Format::Text => Align::Left,
-            Format::Light | Format::Ordinal => Align::Centre,
+            Format::Light | Format::Ordinal | Format::Running => Align::Centre,
             _ => Align::Right,
         }
     }
 }
 
-/// Which columns the chart draws.
+/// What the page draws of a table; every length is a column's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Chart {
+    /// A bar for each row but the total.
+    Rows {
+        /// Its heading.
+        title: String,
+        /// The columns; its label is one too.
+        bar: Bar,
+    },
+    /// Bars of the row of totals; their labels are texts.
+    Totals {
+        /// Its heading.
+        title: String,
+        /// The bars, from above.
+        bars: Vec<Bar>,
+    },
+    /// Lines over the months: the whole large, then each place small.
+    Lines {
+        /// Its heading.
+        title: String,
+        /// Names the places: text; the form's total is the whole.
+        by: String,
+        /// The month: integers.
+        at: String,
+        /// The sum so far: integers, null where it isn't known yet.
+        done: String,
+        /// What it should be by then: decimals.
+        due: String,
+        /// The light at the month: a light, null where nothing is known yet.
+        light: String,
+    },
+}
+
+/// A bar of completion against target.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Chart {
-    /// Its heading.
-    pub title: String,
-    /// Names the bars: text.
+pub struct Bar {
+    /// Names it.
     pub label: String,
-    /// The bar's length: integers.
+    /// Its length: integers.
     pub done: String,
     /// The length of the track behind it: integers.
     pub target: String,
-    /// Where the bar should be by now, in per cent of the target.
-    pub pace: String,
-    /// The figure beside the bar.
+    /// Where it should be by now, in per cent of the target.
+    pub pace: Option<String>,
+    /// The figure beside it.
     pub rate: String,
-    /// The light beside the bar.
-    pub light: String,
+    /// The light beside it.
+    pub light: Option<String>,
 }
 
-/// A heading: `span` columns from `first` on; `deep` ones reach over both header rows.
+impl Bar {
+    /// The columns it names, but for its label.
+    fn columns(&self) -> impl Iterator<Item = &String> {
+        [&self.done, &self.target, &self.rate].into_iter().chain(&self.pace).chain(&self.light)
+    }
+}
+
+impl Chart {
+    fn title(&mut self) -> &mut String {
+        match self {
+            Chart::Rows { title, .. } | Chart::Totals { title, .. } | Chart::Lines { title, .. } => title,
+        }
+    }
+
+    /// The columns it names.
+    fn columns(&self) -> Vec<&String> {
+        match self {
+            Chart::Rows { bar, .. } => bar.columns().chain([&bar.label]).collect(),
+            Chart::Totals { bars, .. } => bars.iter().flat_map(Bar::columns).collect(),
+            Chart::Lines { by, at, done, due, light, .. } => vec![by, at, done, due, light],
+        }
+    }
+}
+
+/// A heading: `span` columns from `first` on, `deep` rows from its own on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// What it says, in lines.
@@ -189,8 +297,10 @@ pub struct Head {
     pub first: usize,
     /// How many columns it spans.
     pub span: usize,
-    /// Whether it stands in both rows.
-    pub deep: bool,
+    /// How many header rows it spans.
+    pub deep: usize,
+    /// Whether it is a column's own, not a group's.
+    pub leaf: bool,
 }
 
 impl Form {
@@ -207,8 +317,7 @@ impl Form {
             }
             free = last + 1;
         }
-        let chart = form.chart.iter().flat_map(|c| [&c.label, &c.done, &c.target, &c.pace, &c.rate, &c.light]);
-        for name in chart.chain([&form.total]) {
+        for name in form.chart.iter().flat_map(Chart::columns) {
             form.index(name)?;
         }
         Ok(form)
@@ -225,29 +334,55 @@ impl Form {
         self.unit_line.iter().map(|p| part(p).map(|(a, b)| (a, b, p.text.as_str()))).collect()
     }
 
-    /// The two header rows.
-    pub fn header(&self) -> [Vec<Head>; 2] {
-        let (mut top, mut below) = (Vec::<Head>::new(), Vec::new());
-        let mut open = None;
-        for (first, c) in self.columns.iter().enumerate() {
-            let head = |text: &str, deep| Head { lines: text.lines().map(str::to_owned).collect(), first, span: 1, deep };
-            match (&c.group, top.last_mut()) {
-                (Some(group), Some(last)) if open == Some(group) => last.span += 1,
-                (Some(group), _) => top.push(head(group, false)),
-                (None, _) => top.push(head(&c.label, true)),
+    /// The header rows, as many as the deepest group needs.
+    pub fn header(&self) -> Vec<Vec<Head>> {
+        let depth = self.columns.iter().map(|c| c.group.len() + 1).max().unwrap_or(1);
+        let level = |level: usize| {
+            let mut row: Vec<Head> = vec![];
+            let mut open: Option<&[String]> = None;
+            for (first, c) in self.columns.iter().enumerate() {
+                let head = |text: &str, deep, leaf| Head { lines: text.lines().map(str::to_owned).collect(), first, span: 1, deep, leaf };
+                let over = c.group.get(..=level);
+                match (over.and_then(<[String]>::last), row.last_mut()) {
+                    (Some(_), Some(last)) if open == over => last.span += 1,
+                    (Some(group), _) => row.push(head(group, 1, false)),
+                    (None, _) if c.group.len() == level => row.push(head(&c.label, depth - level, true)),
+                    (None, _) => {}
+                }
+                open = over;
             }
-            if c.group.is_some() {
-                below.push(head(&c.label, false));
-            }
-            open = c.group.as_ref();
-        }
-        [top, below]
+            row
+        };
+        (0..depth).map(level).collect()
+    }
+
+    /// Whether a row below the header numbers the columns.
+    pub fn numbered(&self) -> bool {
+        self.columns.iter().any(|c| !c.mark.is_empty())
     }
 
     /// The notes as one paragraph: 注：1.…；2.…。
     pub fn notes(&self) -> String {
         let numbered: Vec<String> = self.notes.iter().enumerate().map(|(i, n)| format!("{}.{n}", i + 1)).collect();
         if numbered.is_empty() { String::new() } else { format!("注：{}。", numbered.join("；")) }
+    }
+
+    /// The form with the columns of these occupations, and those of nobody in particular; the unit line's parts share what is left.
+    #[must_use]
+    pub fn of_occupations(mut self, occupations: &BTreeSet<String>) -> Form {
+        let all = self.columns.len();
+        self.columns.retain(|c| !c.own || occupations.contains(&c.name));
+        if self.columns.len() == all {
+            return self;
+        }
+        self.chart = None;
+        let (parts, columns) = (self.unit_line.len(), self.columns.len());
+        let letter = |n: usize| char::from(b'A' + u8::try_from(n.min(25)).unwrap_or(25));
+        for (i, part) in self.unit_line.iter_mut().enumerate() {
+            let (first, next) = (i * columns / parts, (i + 1) * columns / parts);
+            part.cells = format!("{}:{}", letter(first), letter(next.saturating_sub(1).max(first)));
+        }
+        self
     }
 
     /// The place of a column, from 0. Error: the form has none of that name.
@@ -260,7 +395,7 @@ impl Form {
     fn filled(mut self, vars: &Vars) -> Result<Form> {
         let (path, context) = (self.path.clone(), vars.context());
         let texts = [&mut self.number, &mut self.title, &mut self.sign_off].into_iter().chain(&mut self.notes);
-        let texts = texts.chain(self.unit_line.iter_mut().map(|p| &mut p.text)).chain(self.chart.iter_mut().map(|c| &mut c.title));
+        let texts = texts.chain(self.unit_line.iter_mut().map(|p| &mut p.text)).chain(self.chart.iter_mut().map(Chart::title));
         for text in texts.chain(self.columns.iter_mut().flat_map(|c| [&mut c.label].into_iter().chain(&mut c.group))) {
             *text = fill(&path, text, context.clone())?;
         }
@@ -286,6 +421,8 @@ pub struct Cell {
 pub enum Value {
     /// None, or not applicable.
     Null,
+    /// There is one, but this version's readers are not told (`recipients`).
+    Hidden,
     /// A count or a rank.
     Integer(i64),
     /// Hundredths.
@@ -321,6 +458,42 @@ pub struct Row {
     pub cells: Vec<Cell>,
 }
 
+/// What stands for a figure that this version's readers are not told.
+pub const HIDDEN: &str = "*";
+
+/// What a version shows of a table.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The rows; null where a figure is hidden.
+    pub batch: RecordBatch,
+    /// Rows, from 0, whose figure is hidden, by column.
+    pub hidden: BTreeMap<String, BTreeSet<usize>>,
+}
+
+impl From<RecordBatch> for View {
+    fn from(batch: RecordBatch) -> View {
+        View { batch, hidden: BTreeMap::new() }
+    }
+}
+
+impl View {
+    /// The rows as files tell them: where figures are hidden, a last column `hidden` names each row's, so that null can be told from none.
+    pub fn told(&self) -> Result<RecordBatch> {
+        if self.hidden.is_empty() {
+            return Ok(self.batch.clone());
+        }
+        let names = |row: usize| {
+            let of_row = self.hidden.iter().filter(|(_, rows)| rows.contains(&row)).map(|(name, _)| name.as_str());
+            of_row.collect::<Vec<_>>().join(",")
+        };
+        let hidden: StringArray = (0..self.batch.num_rows()).map(|r| Some(names(r)).filter(|n| !n.is_empty())).collect();
+        let fields = self.batch.schema_ref().fields().iter().cloned().chain([Arc::new(Field::new("hidden", DataType::Utf8, true))]);
+        let columns = self.batch.columns().iter().cloned().chain([Arc::new(hidden) as ArrayRef]).collect();
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        RecordBatch::try_new(schema, columns).context(|| "column hidden can't be added".to_owned())
+    }
+}
+
 /// A form filled in: ready to be rendered.
 #[derive(Clone, Debug)]
 pub struct Sheet {
@@ -333,21 +506,31 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// Fills the form with the result of its SQL; further columns of the SQL are not shown.
+    /// Fills the form with the rows of its SQL that are shown; further columns of the SQL are not.
     /// Errors, naming form and column: it is missing; its type doesn't fit its format; a light has another word; a number is too
     /// long for a spreadsheet to hold it exactly (15 digits).
-    pub fn new(form: Form, batch: &RecordBatch, vars: &Vars) -> Result<Sheet> {
+    pub fn new(form: Form, view: &View, vars: &Vars) -> Result<Sheet> {
+        let batch = &view.batch;
         let form = form.filled(vars)?;
-        let total = form.index(&form.total)?;
+        let no_column = |name: &String| form.wrong(format!("it names column {name}, which its SQL does not have"));
+        let total = form.total.as_ref().map(|t| batch.column_by_name(t).ok_or_else(|| no_column(t))).transpose()?;
         let columns = form.columns.iter().map(|c| {
             let wrong = |detail: String| Error::new(format!("form {}, column {}", form.path, c.name)).detail(detail);
+            if c.format == Format::Running {
+                return Ok(numbers(batch.num_rows()));
+            }
             let array = batch.column_by_name(&c.name).ok_or_else(|| wrong("its SQL has no such column".to_owned()))?;
-            cells(c.format, array, c.null.as_ref().unwrap_or(&form.null)).map_err(wrong)
+            let hidden = view.hidden.get(&c.name);
+            let mut cells = cells(c.format, array, c.null.as_ref().unwrap_or(&form.null)).map_err(wrong)?;
+            for (_, cell) in cells.iter_mut().enumerate().filter(|(i, _)| hidden.is_some_and(|rows| rows.contains(i))) {
+                *cell = Cell { text: HIDDEN.to_owned(), value: Value::Hidden };
+            }
+            Ok(cells)
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let row = |i: usize| {
             let cells: Vec<Cell> = columns.iter().filter_map(|c| c.get(i).cloned()).collect();
-            Row { total: cells.get(total).is_some_and(|c| c.value == Value::Null), cells }
+            Row { total: total.is_some_and(|t| t.is_null(i)), cells }
         };
         let rows: Vec<Row> = (0..batch.num_rows()).map(row).collect();
         let named = |r: &Row| form.columns.iter().zip(&r.cells).map(|(c, cell)| (c.name.clone(), cell.text.clone())).collect();
@@ -362,10 +545,10 @@ impl Sheet {
 
 /// One column's cells; the error says what doesn't fit.
 fn cells(format: Format, array: &ArrayRef, null: &str) -> Result<Vec<Cell>, String> {
-    let array = plain(array).map_err(|e| e.to_string())?;
+    let array = joined(plain(array).map_err(|e| e.to_string())?)?;
     let (wanted, as_type) = match (format, array.data_type()) {
-        (Format::Integer | Format::Ordinal, t) => (t.is_integer(), DataType::Int64),
-        (Format::Rate | Format::Difference, t) => (matches!(t, DataType::Decimal128(_, 2)), DataType::Decimal128(38, 2)),
+        (Format::Integer | Format::Ordinal | Format::Running, t) => (t.is_integer(), DataType::Int64),
+        (Format::Rate | Format::Difference | Format::Money, t) => (matches!(t, DataType::Decimal128(_, 2)), DataType::Decimal128(38, 2)),
         (Format::Text | Format::Light, t) => (t.is_string(), DataType::Utf8),
     };
     if !wanted && *array.data_type() != DataType::Null {
@@ -379,11 +562,11 @@ fn cells(format: Format, array: &ArrayRef, null: &str) -> Result<Vec<Cell>, Stri
             return Ok(Cell { text: null.to_owned(), value: Value::Null });
         }
         let (text, value) = match format {
-            Format::Integer | Format::Ordinal => {
+            Format::Integer | Format::Ordinal | Format::Running => {
                 let n = array.as_primitive::<Int64Type>().value(row);
                 (n.to_string(), Value::Integer(n))
             }
-            Format::Rate | Format::Difference => {
+            Format::Rate | Format::Difference | Format::Money => {
                 let n = array.as_primitive::<Decimal128Type>().value(row);
                 let sign = match (n.signum(), format) {
                     (-1, _) => "-",
@@ -411,6 +594,22 @@ fn cells(format: Format, array: &ArrayRef, null: &str) -> Result<Vec<Cell>, Stri
     (0..array.len()).map(cell).collect()
 }
 
+/// From 1.
+fn numbers(rows: usize) -> Vec<Cell> {
+    (1..).take(rows).map(|n: i64| Cell { text: n.to_string(), value: Value::Integer(n) }).collect()
+}
+
+/// A list of texts as one text.
+fn joined(array: ArrayRef) -> Result<ArrayRef, String> {
+    let Some(lists) = array.as_list_opt::<i32>() else { return Ok(array) };
+    let text = |list: ArrayRef| {
+        let list = cast_with_options(&list, &DataType::Utf8, &CastOptions::default()).map_err(|e| e.to_string())?;
+        Ok::<_, String>(list.as_string::<i32>().iter().flatten().collect::<Vec<_>>().join("、"))
+    };
+    let texts = lists.iter().map(|l| l.map(text).transpose()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Arc::new(StringArray::from(texts)))
+}
+
 /// Fills one template. Error: it doesn't parse, or names what isn't there; the form is named.
 fn fill(path: &str, template: &str, context: Var) -> Result<String> {
     let mut env = minijinja::Environment::new();
@@ -421,4 +620,26 @@ fn fill(path: &str, template: &str, context: Var) -> Result<String> {
 
 fn dash() -> String {
     "—".to_owned()
+}
+
+fn nothing() -> String {
+    "无".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A text, or a list of texts.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Texts::deserialize(from)? {
+        Texts::One(text) => vec![text],
+        Texts::Several(texts) => texts,
+    })
 }

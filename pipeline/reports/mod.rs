@@ -3,7 +3,9 @@ pub mod bundle;
 pub mod close;
 pub mod explain;
 pub mod form;
+pub mod recipients;
 pub mod render;
+pub mod suppress;
 pub mod verify;
 
 pub use crate::models::manifest;
@@ -16,8 +18,9 @@ use crate::models::{Engine, FIGURES, Layer, Period, Pinned, marts};
 use crate::tree::Tree;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
-use form::{Form, Sheet, Vars};
+use form::{Form, Sheet, Vars, View};
 use manifest::{FORMAT, Manifest, Output, revisions, sha256};
+use recipients::Recipient;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +48,8 @@ pub struct Request<'a> {
     pub queries: &'a Tree,
     /// The data root.
     pub root: &'a Path,
+    /// Whose version it is; none: the office's own, whole.
+    pub recipient: Option<Recipient>,
 }
 
 /// Checks that found bad rows.
@@ -71,7 +76,9 @@ pub async fn publish(engine: &mut Engine, r: &Request<'_>) -> Result<Published> 
         return Err(failed_checks(&bad));
     }
     let made = make(engine, r).await?;
+    // A published folder never changes, so a version has revisions of its own beside the whole report's.
     let home = r.root.join("reports").join(&r.period.name);
+    let home = r.recipient.as_ref().map_or(home.clone(), |to| home.join(&to.code));
     let (dir, new) = put(&home, made.manifest, &made.files)?;
     Ok(Published { dir, new, text: made.text })
 }
@@ -81,11 +88,16 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     engine.set_period(r.period)?;
     let has_form = |name: &str| r.queries.files.contains_key(&format!("reports/{name}.toml"));
     // The figures have no form: they are what a closing signs, and what later ones are compared with.
-    let names: Vec<String> = engine.dag.layer(Layer::Reports).into_iter().filter(|n| has_form(n) || n == FIGURES).collect();
+    let wanted = |n: &String| match &r.recipient {
+        Some(to) => has_form(n) && to.sees(n),
+        None => has_form(n) || n == FIGURES,
+    };
+    let names: Vec<String> = engine.dag.layer(Layer::Reports).into_iter().filter(wanted).collect();
     engine.prepare(&names).await?;
     let mut manifest = Manifest {
         format: FORMAT,
         period: r.period.name.clone(),
+        recipient: r.recipient.as_ref().map(|to| to.code.clone()),
         revision: 0,
         plan: r.period.plan.clone(),
         pin: r.pinned.pin.to_string(),
@@ -103,16 +115,24 @@ pub async fn make(engine: &mut Engine, r: &Request<'_>) -> Result<Made> {
     let mut sheets = vec![];
     for name in &names {
         let batch = engine.answer(name).await?.batch()?;
+        let form = has_form(name).then(|| Form::load(r.queries, name)).transpose()?;
+        let (form, view) = match (form, &r.recipient) {
+            (Some(form), Some(to)) => to.version(name, form, batch).map(|(form, view)| (Some(form), view))?,
+            (form, _) => (form, View::from(batch)),
+        };
+        let batch = view.told()?;
         files.insert(format!("{name}.parquet"), marts::parquet(&batch.schema(), std::slice::from_ref(&batch))?);
         files.insert(format!("{name}.csv"), render::csv(&batch, Some(&labels))?);
-        if has_form(name) {
-            sheets.push(Sheet::new(Form::load(r.queries, name)?, &batch, &vars)?);
+        if let Some(form) = form {
+            sheets.push(Sheet::new(form, &view, &vars)?);
         }
     }
+    // Tables come before figures, so that the first sheet names the report.
+    sheets.sort_by_key(|s| !s.form.sheet);
     files.insert("report.xlsx".into(), render::xlsx(&sheets, &vars)?);
     files.insert("report.html".into(), render::html(&sheets, &vars)?);
     manifest.outputs = files.iter().map(|(n, b)| (n.clone(), Output::of(b))).collect();
-    let text = sheets.iter().map(|s| render::terminal(s, &vars)).collect::<Vec<_>>().join("\n");
+    let text = sheets.iter().filter(|s| s.form.sheet).map(|s| render::terminal(s, &vars)).collect::<Vec<_>>().join("\n");
     Ok(Made { manifest, files, text })
 }
 

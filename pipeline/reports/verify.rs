@@ -74,10 +74,19 @@ impl Claim {
         Ok(Claim { path: path.to_owned(), manifest, bytes, files })
     }
 
-    /// The data root that a report at `reports/PERIOD/rN` was published from. Error (usage): it lies elsewhere.
+    /// Whose version it is; none: the office's own.
+    pub fn recipient(&self) -> Option<&str> {
+        self.manifest.recipient.as_deref()
+    }
+
+    /// The data root that a report at `reports/PERIOD/rN`, or a version at `reports/PERIOD/RECIPIENT/rN`, was published from. Error (usage): it lies elsewhere.
     pub fn root(&self) -> Result<PathBuf> {
         let place = std::fs::canonicalize(&self.path).context(|| format!("manifest {} can't be found", self.path.display()))?;
-        let root = place.ancestors().nth(3).filter(|reports| reports.ends_with("reports")).and_then(Path::parent);
+        let root = place
+            .ancestors()
+            .nth(3 + usize::from(self.manifest.recipient.is_some()))
+            .filter(|reports| reports.ends_with("reports"))
+            .and_then(Path::parent);
         let hint = "a report that lies elsewhere than in DATA/reports/PERIOD/rN needs the lake it is of: --data DIR";
         root.map(Path::to_owned).ok_or_else(|| Error::usage(format!("no data root is above {}", self.path.display())).hint(hint))
     }

@@ -8,11 +8,9 @@ use crate::table::Align;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 use unicode_width::UnicodeWidthStr;
 
-/// Rows of the layout, from 0: number, title, unit line, header (two rows), column numbers, then the data.
+/// Rows of the layout, from 0: number, title, unit line, the header's rows, column numbers where the form has them, then the data.
 const UNIT_LINE: u32 = 2;
 const HEADER: u32 = 3;
-const MARKS: u32 = 5;
-const DATA: u32 = 6;
 /// The fonts' character set in the file format.
 const GB2312: u8 = 134;
 /// Paper size A4 in the file format.
@@ -27,7 +25,7 @@ pub fn xlsx(sheets: &[Sheet], vars: &Vars) -> Result<Vec<u8>> {
     let created = ExcelDateTime::parse_from_str(&vars.as_of_day.to_string()).map_err(failed)?;
     let title = sheets.first().map_or("", |s| s.form.title.as_str());
     book.set_properties(&DocProperties::new().set_title(title).set_author(vars.office.as_str()).set_creation_datetime(&created));
-    for sheet in sheets {
+    for sheet in sheets.iter().filter(|s| s.form.sheet) {
         let parts = sheet.form.unit_parts()?;
         fill(book.add_worksheet(), sheet, &parts, vars).context(|| format!("sheet {} can't be made", sheet.form.number))?;
     }
@@ -38,14 +36,22 @@ pub fn xlsx(sheets: &[Sheet], vars: &Vars) -> Result<Vec<u8>> {
 fn fill(ws: &mut Worksheet, sheet: &Sheet, parts: &[(usize, usize, &str)], vars: &Vars) -> Result<(), XlsxError> {
     let form = &sheet.form;
     let last = form.columns.len().saturating_sub(1);
-    let notes = DATA + u32::try_from(sheet.rows.len()).map_err(|_| XlsxError::RowColumnLimitError)?;
+    let count = |n: usize| u32::try_from(n).map_err(|_| XlsxError::RowColumnLimitError);
+    let header = form.header();
+    let marks = HEADER + count(header.len())?;
+    let data = marks + u32::from(form.numbered());
+    let notes = data + count(sheet.rows.len().max(1))?;
+    let widths: Vec<usize> = form.columns.iter().map(|c| usize::from(c.width)).collect();
+    let width = |first: usize, span: usize| widths.iter().skip(first).take(span).sum::<usize>();
     ws.set_name(&form.number)?;
     for (i, c) in form.columns.iter().enumerate() {
         ws.set_column_width(col(i)?, c.width)?;
     }
     ws.write_with_format(0, 0, &form.number, &font("黑体", 11))?;
-    if vars.provisional {
-        ws.write_with_format(0, col(last)?, "暂定", &font("黑体", 11).set_font_color("B3261E").set_align(FormatAlign::Right))?;
+    let flags: Vec<&str> = form.marking.as_deref().into_iter().chain(vars.provisional.then_some("暂定")).collect();
+    if !flags.is_empty() {
+        let warning = font("黑体", 11).set_font_color("B3261E").set_align(FormatAlign::Right);
+        ws.write_with_format(0, col(last)?, flags.join("　"), &warning)?;
     }
     span(ws, (1, 1), (0, last), &form.title, &font("黑体", 18).set_align(FormatAlign::Center))?;
     for (i, (first, end, text)) in parts.iter().enumerate() {
@@ -58,37 +64,47 @@ fn fill(ws: &mut Worksheet, sheet: &Sheet, parts: &[(usize, usize, &str)], vars:
     }
     let head = font("黑体", 10).set_align(FormatAlign::Center).set_text_wrap();
     let head = head.set_border(FormatBorder::Thin).set_background_color("F2F2F2");
-    for (row, heads) in (HEADER..).zip(form.header()) {
+    let depth = header.len();
+    for (level, (row, heads)) in (HEADER..).zip(&header).enumerate() {
         for h in heads {
-            let below = if h.deep { row + 1 } else { row };
-            span(ws, (row, below), (h.first, h.first + h.span - 1), &h.lines.concat(), &head)?;
+            span(ws, (row, row + count(h.deep.saturating_sub(1))?), (h.first, h.first + h.span - 1), &h.lines.concat(), &head)?;
         }
+        let lines = heads.iter().filter(|h| h.deep == 1).map(|h| lines(&h.lines.concat(), width(h.first, h.span))).max();
+        // The labels' own row has room for two lines, as a heading over several rows needs it too.
+        ws.set_row_height(row, 6 + 13 * lines.unwrap_or(1).max(1 + u16::from(level + 1 == depth)))?;
     }
-    let mark = grid(8).set_align(FormatAlign::Center).set_text_wrap();
-    for (i, c) in form.columns.iter().enumerate() {
-        match c.mark.parse::<u16>() {
-            Ok(n) => ws.write_with_format(MARKS, col(i)?, n, &mark)?,
-            Err(_) => ws.write_with_format(MARKS, col(i)?, &c.mark, &mark)?,
-        };
+    if form.numbered() {
+        let mark = grid(8).set_align(FormatAlign::Center).set_text_wrap();
+        for (i, c) in form.columns.iter().enumerate() {
+            match c.mark.parse::<u16>() {
+                Ok(n) => ws.write_with_format(marks, col(i)?, n, &mark)?,
+                Err(_) => ws.write_with_format(marks, col(i)?, &c.mark, &mark)?,
+            };
+        }
+        ws.set_row_height(marks, 24)?;
     }
-    for (r, row) in (DATA..).zip(&sheet.rows) {
+    for (r, row) in (data..).zip(&sheet.rows) {
         for (i, (c, cell)) in form.columns.iter().zip(&row.cells).enumerate() {
             put(ws, r, col(i)?, cell, &look(c.format, cell, row))?;
         }
-        ws.set_row_height(r, 26)?;
+        let lines = row.cells.iter().zip(&widths).map(|(c, w)| lines(&c.text, *w)).max().unwrap_or(1);
+        ws.set_row_height(r, (8 + 13 * lines).clamp(24, 400))?;
+    }
+    if sheet.rows.is_empty() {
+        span(ws, (data, data), (0, last), &form.none, &grid(10).set_align(FormatAlign::Center))?;
+        ws.set_row_height(data, 24)?;
     }
     span(ws, (notes, notes), (0, last), &form.notes(), &font("宋体", 9).set_text_wrap())?;
     span(ws, (notes + 1, notes + 1), (0, last), &form.sign_off, &font("宋体", 10))?;
-    for (row, points) in (0..DATA).zip([16, 32, 20, 20, 32, 24]) {
+    for (row, points) in (0..HEADER).zip([16, 32, 20]) {
         ws.set_row_height(row, points)?;
     }
-    let width = form.columns.iter().map(|c| usize::from(c.width)).sum();
-    ws.set_row_height(notes, height(&form.notes(), width))?.set_row_height(notes + 1, 28)?;
+    ws.set_row_height(notes, 6 + 12 * lines(&form.notes(), width(0, widths.len()) * 10 / 9))?.set_row_height(notes + 1, 28)?;
     let left = form.columns.iter().position(|c| c.format.align() == Align::Left).map_or(0, |i| i + 1);
-    ws.set_freeze_panes(DATA, col(left)?)?;
+    ws.set_freeze_panes(data, col(left)?)?;
     ws.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0).set_print_center_horizontally(true);
     ws.set_margins(0.5, 0.5, 0.6, 0.6, 0.3, 0.3).set_footer("&C&9第 &P 页，共 &N 页");
-    ws.set_repeat_rows(HEADER, MARKS)?.set_print_area(0, 0, notes + 1, col(last)?)?;
+    ws.set_repeat_rows(HEADER, data - 1)?.set_print_area(0, 0, notes + 1, col(last)?)?;
     Ok(())
 }
 
@@ -97,14 +113,19 @@ fn sources(ws: &mut Worksheet, vars: &Vars) -> Result<(), XlsxError> {
     let (key, text) = (grid(10), grid(10).set_text_wrap());
     let status = if vars.provisional { "暂定：统计时点之后的日志尚未收尽，数据可能变化" } else { "确定" };
     let facts = [("报表期间", vars.span.as_str()), ("数据状态", status), ("日志位点", &vars.pin), ("输入摘要（SHA-256）", &vars.inputs)];
+    // The files' digests stand on the sheet, but are not printed: the manifest has them too.
+    let printed = u32::try_from(facts.len() + vars.assumptions.len()).map_err(|_| XlsxError::RowColumnLimitError)?;
     let assumptions = vars.assumptions.iter().map(|a| ("口径与假定", a.as_str()));
     let digests = vars.digests.iter().map(|(path, digest)| (path.as_str(), digest.as_str()));
-    ws.set_name("说明")?.set_column_width(0, 44)?.set_column_width(1, 88)?;
+    ws.set_name("说明")?.set_column_width(0, 40)?.set_column_width(1, 88)?;
     ws.write_with_format(0, 0, "数据来源与口径", &font("黑体", 14))?.set_row_height(0, 30)?;
     for (row, (name, value)) in (1..).zip(facts.into_iter().chain(assumptions).chain(digests)) {
-        ws.write_with_format(row, 0, name, &key)?.write_with_format(row, 1, value, &text)?.set_row_height(row, height(value, 88))?;
+        ws.write_with_format(row, 0, name, &key)?
+            .write_with_format(row, 1, value, &text)?
+            .set_row_height(row, 6 + 13 * lines(value, 88))?;
     }
     ws.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0).set_margins(0.5, 0.5, 0.6, 0.6, 0.3, 0.3);
+    ws.set_footer("&C&9第 &P 页，共 &N 页").set_print_area(0, 0, printed, 1)?;
     Ok(())
 }
 
@@ -124,8 +145,8 @@ fn put(ws: &mut Worksheet, row: u32, at: u16, cell: &Cell, look: &Format) -> Res
 fn look(shown: Shown, cell: &Cell, row: &Row) -> Format {
     let format = if row.total { grid(10).set_bold() } else { grid(10) };
     let format = match shown {
-        Shown::Integer | Shown::Ordinal => format.set_num_format("0"),
-        Shown::Rate => format.set_num_format("0.00"),
+        Shown::Integer | Shown::Ordinal | Shown::Running => format.set_num_format("0"),
+        Shown::Rate | Shown::Money => format.set_num_format("0.00"),
         Shown::Difference => format.set_num_format("+0.00;-0.00;0.00"),
         Shown::Text | Shown::Light => format,
     };
@@ -136,7 +157,7 @@ fn look(shown: Shown, cell: &Cell, row: &Row) -> Format {
         _ => format,
     };
     match (cell.value, shown.align()) {
-        (Value::Null, Align::Right) | (_, Align::Centre) => format.set_align(FormatAlign::Center),
+        (Value::Null | Value::Hidden, Align::Right) | (_, Align::Centre) => format.set_align(FormatAlign::Center),
         (_, Align::Left) => format.set_align(FormatAlign::Left).set_text_wrap(),
         (_, Align::Right) => format.set_align(FormatAlign::Right),
     }
@@ -165,7 +186,8 @@ fn col(index: usize) -> Result<u16, XlsxError> {
     u16::try_from(index).map_err(|_| XlsxError::RowColumnLimitError)
 }
 
-/// Points for a text of 9 or 10 points wrapped in a cell of `width` characters, by display width.
-fn height(text: &str, width: usize) -> u16 {
-    u16::try_from(text.width().div_ceil(width.max(1)).max(1) * 14 + 4).unwrap_or(400).min(400)
+/// Lines of a text in a cell of `width` characters, by display width; a cell has a margin of a character.
+fn lines(text: &str, width: usize) -> u16 {
+    let of = |line: &str| line.width().div_ceil(width.saturating_sub(1).max(1)).max(1);
+    u16::try_from(text.split('\n').map(of).sum::<usize>()).unwrap_or(u16::MAX).min(30)
 }
