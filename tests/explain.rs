@@ -64,7 +64,7 @@ async fn lab(k: &Kangyang) -> Lab {
     let built = marts::built(&mut engine, &root.join("marts"), &pinned, &marts::inputs(&queries, &schemas)).expect("marts");
     assert!(built.is_some(), "the demo's marts are of this pin and this SQL");
     let units: BTreeSet<String> = engine.dag.models.values().flat_map(|m| m.counts.iter().map(|c| c.units.clone())).collect();
-    let of_reports = |n: &String| n.starts_with("reported_");
+    let of_reports = |n: &String| n.starts_with("in_report_");
     engine.keep(&units.into_iter().filter(|n| !of_reports(n)).chain(["told".into()]).collect::<Vec<_>>()).await.expect("units");
     let plan = engine.plans().await.expect("plans").remove(0);
     Lab { engine, plan }

@@ -325,7 +325,7 @@ fn a_header_has_as_many_rows_as_its_deepest_group() {
 fn a_table_without_rows_says_so_and_a_list_says_how_much_it_leaves_out() {
     let empty = View::from(rows("table_3").slice(0, 0));
     let sheet = Sheet::new(form("table_3"), &empty, &vars()).unwrap();
-    let mut book = Xlsx::new(Cursor::new(render::xlsx(&[sheet.clone()], &vars()).unwrap())).unwrap();
+    let mut book = Xlsx::new(Cursor::new(render::xlsx(std::slice::from_ref(&sheet), &vars()).unwrap())).unwrap();
     assert_eq!(book.worksheet_range("附表3").unwrap().get_value((7, 0)), Some(&Data::String("无".to_owned())));
     assert!(render::terminal(&sheet, &vars()).contains("\n  "), "a row says none");
     assert!(String::from_utf8(render::html(&[sheet], &vars()).unwrap()).unwrap().contains("colspan=\"15\">无</td>"));
@@ -333,7 +333,7 @@ fn a_table_without_rows_says_so_and_a_list_says_how_much_it_leaves_out() {
     few.page_rows = Some(2);
     let sheet = Sheet::new(few, &View::from(rows("table_3")), &vars()).unwrap();
     assert!(render::terminal(&sheet, &vars()).contains("（共 3 行，此处列前 2 行）"));
-    let page = String::from_utf8(render::html(&[sheet.clone()], &vars()).unwrap()).unwrap();
+    let page = String::from_utf8(render::html(std::slice::from_ref(&sheet), &vars()).unwrap()).unwrap();
     assert!(page.contains("共 3 行，此处列前 2 行") && !page.contains("class=\"total\""));
     let mut book = Xlsx::new(Cursor::new(render::xlsx(&[sheet], &vars()).unwrap())).unwrap();
     assert_eq!(book.worksheet_range("附表3").unwrap().get_value((9, 1)), Some(&Data::String("全市".to_owned())), "the sheet has all");
@@ -400,11 +400,11 @@ impl Dice {
 /// A table that adds up, of every kind that forms have.
 fn random_table(dice: &mut Dice, kind: usize) -> Counts {
     let (height, width) = (2 + dice.below(7) as usize, 1 + dice.below(5) as usize);
-    let (with_total, with_sum, with_known) = (kind % 5 != 0, kind % 3 != 0 && width > 1, kind % 7 == 0);
+    let (with_total, with_sum, with_known) = (!kind.is_multiple_of(5), !kind.is_multiple_of(3) && width > 1, kind.is_multiple_of(7));
     let mut rows: Vec<Vec<i64>> = (0..height).map(|_| (0..width).map(|_| dice.count()).collect()).collect();
     let mut down: Vec<Down> = (0..width).map(|_| if with_sum { Down::Sum } else { pick(dice) }).collect();
     let mut across = vec![];
-    if with_sum && kind % 4 == 0 {
+    if with_sum && kind.is_multiple_of(4) {
         across.push((None, (0..width).collect()));
     } else if with_sum {
         rows.iter_mut().for_each(|r| r.push(r.iter().sum()));
