@@ -251,7 +251,7 @@ fn a_second_engine_gets_the_same_events() {
     let folder = unpacked(&zip(made()), "events");
     let out = python("compare_duckdb.py").arg(made().data()).arg("--bundle").arg(folder.path()).output().expect("Python can be started");
     let said = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(out.status.success() && said.contains("11 compared, 0 differ"), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success() && said.contains("13 compared, 0 differ"), "{said}{}", String::from_utf8_lossy(&out.stderr));
 }
 
 #[test]
@@ -314,6 +314,7 @@ fn cells(path: &str, bytes: Vec<u8>) -> String {
                 DataType::Utf8 => column.as_string::<i32>().iter().flatten().for_each(|t| text += &format!("{t}\n")),
                 DataType::Boolean | DataType::Date32 | DataType::Timestamp(..) | DataType::Decimal128(..) => {}
                 kind if kind.is_integer() => {}
+                DataType::Binary if field.name() == "digest" => {} // of a report that was signed
                 kind => panic!("{path}: column {} is of a type that nobody looks through: {kind}", field.name()),
             }
         }
