@@ -73,12 +73,12 @@ pub enum Command {
         #[arg(long)]
         bundle: bool,
         /// Whose version: a department, a district, the public (schemas/reference/recipients.csv); without it, the office's own, whole
-        #[arg(long, value_name = "RECIPIENT", conflicts_with = "bundle")]
+        #[arg(long, value_name = "RECIPIENT")]
         recipient: Option<String>,
     },
     /// Makes published reports again from their pins and compares every byte; exit 3 and the cells that differ where one is not the same
     Verify {
-        /// Manifests: DATA/reports/PERIOD/rN/manifest.json
+        /// Manifests, DATA/reports/PERIOD/rN/manifest.json, or their folders
         #[arg(required = true, value_name = "PATH")]
         manifests: Vec<PathBuf>,
     },

@@ -173,6 +173,9 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             let plan = plan(&settings, &mut engine).await?;
             let period = Period::new(&plan, &period)?;
             let recipient = recipient.map(|code| Recipient::find(&contract, &code)).transpose()?;
+            if let Some(to) = recipient.as_ref().filter(|_| bundle) {
+                reports::bundle::suits(to)?;
+            }
             let request = reports::Request {
                 recipient,
                 period: &period,

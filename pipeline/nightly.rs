@@ -18,6 +18,7 @@ use kangyang::error::{Error, Exit, Result};
 use kangyang::lake::{Lake, compact, vacuum};
 use kangyang::log::Log;
 use kangyang::models::Period;
+use kangyang::models::engine::sweep;
 use kangyang::reports;
 use kangyang::table::say;
 use kangyang::tree::Tree;
@@ -78,7 +79,10 @@ pub fn run(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, runtim
     });
     work.step("vacuum", || {
         runtime.block_on(async {
-            let gone = vacuum::vacuum(&mut Lake::open(&existing(settings)?).await?, RETAIN).await?;
+            let root = existing(settings)?;
+            let gone = vacuum::vacuum(&mut Lake::open(&root).await?, RETAIN).await?;
+            sweep(&root)?;
+            reports::sweep(&root)?;
             Ok(format!("{} files removed", gone.files + gone.log))
         })
     });

@@ -64,7 +64,7 @@ async fn lab(k: &Kangyang) -> Lab {
     let built = marts::built(&mut engine, &root.join("marts"), &pinned, &marts::inputs(&queries, &schemas)).expect("marts");
     assert!(built.is_some(), "the demo's marts are of this pin and this SQL");
     let units: BTreeSet<String> = engine.dag.models.values().flat_map(|m| m.counts.iter().map(|c| c.units.clone())).collect();
-    let of_reports = |n: &String| n.starts_with("reported_");
+    let of_reports = |n: &String| n.starts_with("in_report_");
     engine.keep(&units.into_iter().filter(|n| !of_reports(n)).chain(["told".into()]).collect::<Vec<_>>()).await.expect("units");
     let plan = engine.plans().await.expect("plans").remove(0);
     Lab { engine, plan }
@@ -87,7 +87,7 @@ async fn cells(lab: &mut Lab, of: impl Fn(&str) -> bool, most: usize) -> usize {
                 let name = f.name().as_str();
                 name.ends_with("_code")
                     || ["plan", "year", "month", "position", "metric", "dimension", "value", "fund"].contains(&name)
-                    || ["subsidy_kind", "kafka_topic", "kafka_partition", "completed_on", "occupation", "reason", "ended_on"]
+                    || ["subsidy_kind", "kafka_topic", "kafka_partition", "completed_on", "occupation", "sex", "reason", "ended_on"]
                         .contains(&name)
             });
             let text = |c: &dyn Array| arrow::util::display::array_value_to_string(c, row).expect("a key");

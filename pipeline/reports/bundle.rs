@@ -5,6 +5,7 @@
 //! are already), so that no compressor's version has a say. Events come from the models of `queries/bundle/`, which name no key.
 use super::Request;
 use super::manifest::{Manifest, sha256};
+use super::recipients::Recipient;
 use crate::durable::{lock, replace, sync};
 use crate::error::{Context, Error, Result};
 use crate::models::{Engine, Layer, marts};
@@ -60,6 +61,16 @@ fn file_sha256(path: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     File::open(path).and_then(|mut f| io::copy(&mut f, &mut hash)).context(|| unread(path))?;
     Ok(format!("{:x}", hash.finalize()))
+}
+
+/// Whether a recipient's version may be bundled: only one that shows table 1 and whole tables, since the events behind them are in the
+/// bundle whole. Error (usage): it shows less.
+pub fn suits(to: &Recipient) -> Result<()> {
+    if to.sees("table_1") && to.whole() {
+        return Ok(());
+    }
+    let hint = "a bundle holds the events behind all tables: bundle the report itself, or a version that shows as much";
+    Err(Error::usage(format!("the version of {} can't be bundled: it shows less than a bundle does", to.code)).hint(hint))
 }
 
 /// Writes the bundle of the revision in `dir` (`reports/PERIOD/rN`), unless it is there. The engine must be open at the revision's pin, on

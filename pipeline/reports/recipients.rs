@@ -84,6 +84,11 @@ impl Recipient {
         self.tables.contains_key(table)
     }
 
+    /// Whether it sees every row, column and number of its tables.
+    pub fn whole(&self) -> bool {
+        self.tables.values().all(|scope| !(scope.own_rows || scope.own_columns || scope.suppressed))
+    }
+
     /// The tables that it sees.
     pub fn tables(&self) -> impl Iterator<Item = &str> {
         self.tables.keys().map(String::as_str)

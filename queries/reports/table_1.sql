@@ -1,11 +1,11 @@
 -- 附表1 任务完成进度表: each district's progress in the year up to the period's last day; the city's row is last.
 -- grain: one district of the plan, and the city
--- counts month_completed: reported_completions where counted AND in_month
--- counts year_completed: reported_completions where counted AND in_year
--- counts persons: reported_trained one per person_key
--- counts previous_completed: reported_completions where counted AND in_previous_year
--- counts plan_completed: reported_completions where counted AND to_date
--- counts held: reported_completions where NOT counted AND in_year
+-- counts month_completed: in_report_completions where counted AND in_month
+-- counts year_completed: in_report_completions where counted AND in_year
+-- counts persons: in_report_trained one per person_key
+-- counts previous_completed: in_report_completions where counted AND in_previous_year
+-- counts plan_completed: in_report_completions where counted AND to_date
+-- counts held: in_report_completions where NOT counted AND in_year
 WITH
 
 -- The same day a year ago; the end of February stays the end of February.

@@ -1,12 +1,12 @@
 -- 附表2 养老护理员、老年社会工作者任务完成进度表: the of-which tasks up to the period's last day; the city's row is last.
 -- grain: one district of the plan, and the city
--- counts caregiver_year: reported_completions where counted AND in_year AND occupation = (SELECT occupation FROM metrics WHERE metric =
+-- counts caregiver_year: in_report_completions where counted AND in_year AND occupation = (SELECT occupation FROM metrics WHERE metric =
 --     'elderly_caregivers')
--- counts caregiver_plan: reported_completions where counted AND to_date AND occupation = (SELECT occupation FROM metrics WHERE metric =
+-- counts caregiver_plan: in_report_completions where counted AND to_date AND occupation = (SELECT occupation FROM metrics WHERE metric =
 --     'elderly_caregivers')
--- counts social_year: reported_completions where counted AND in_year AND occupation = (SELECT occupation FROM metrics WHERE metric =
+-- counts social_year: in_report_completions where counted AND in_year AND occupation = (SELECT occupation FROM metrics WHERE metric =
 --     'elderly_social_workers')
--- counts social_plan: reported_completions where counted AND to_date AND occupation = (SELECT occupation FROM metrics WHERE metric =
+-- counts social_plan: in_report_completions where counted AND to_date AND occupation = (SELECT occupation FROM metrics WHERE metric =
 --     'elderly_social_workers')
 WITH
 

@@ -1,15 +1,15 @@
 -- 附表3 取证情况表: who of the year's trainees is certified on the period's last day, and who holds which certificates; the city's row is last.
 -- grain: one district of the plan, and the city
--- counts completions: reported_certifiable one per class_id, person_key where completed
--- counts certifiable: reported_certifiable one per person_key where completed
--- counts certified: reported_certifiable one per person_key where certified
--- counts due_90_days: reported_certifiable one per person_key where due
--- counts certified_90_days: reported_certifiable one per person_key where certified_in_time
--- counts holders: reported_certificates one per person_key where certificate_kind IN ('skill_level', 'professional_qualification')
--- counts high_skilled: reported_certificates one per person_key where certificate_kind IN ('skill_level', 'professional_qualification')
+-- counts completions: in_report_certifiable one per class_id, person_key where completed
+-- counts certifiable: in_report_certifiable one per person_key where completed
+-- counts certified: in_report_certifiable one per person_key where certified
+-- counts due_90_days: in_report_certifiable one per person_key where due
+-- counts certified_90_days: in_report_certifiable one per person_key where certified_in_time
+-- counts holders: in_report_certificates one per person_key where certificate_kind IN ('skill_level', 'professional_qualification')
+-- counts high_skilled: in_report_certificates one per person_key where certificate_kind IN ('skill_level', 'professional_qualification')
 --     AND high_skilled
--- counts special_ability: reported_certificates one per person_key where certificate_kind = 'special_ability'
--- counts professional: reported_certificates one per person_key where certificate_kind = 'social_work' OR certificate_kind =
+-- counts special_ability: in_report_certificates one per person_key where certificate_kind = 'special_ability'
+-- counts professional: in_report_certificates one per person_key where certificate_kind = 'social_work' OR certificate_kind =
 --     'professional_qualification' AND NOT certifiable
 WITH
 

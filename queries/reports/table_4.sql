@@ -1,10 +1,10 @@
 -- 附表4 课时合规情况表: how many subsidised classes of the year keep to the practical share (65 %), up to the period's last day; the city last.
 -- grain: one district of the plan, and the city
--- counts classes: reported_filings
--- counts planned_compliant: reported_filings where planned_verdict = 'compliant'
--- counts delivered_compliant: reported_filings where delivered_verdict = 'compliant'
--- counts delivered_not_compliant: reported_filings where delivered_verdict = 'not_compliant'
--- counts delivered_undecided: reported_filings where delivered_verdict = 'undecided'
+-- counts classes: in_report_filings
+-- counts planned_compliant: in_report_filings where planned_verdict = 'compliant'
+-- counts delivered_compliant: in_report_filings where delivered_verdict = 'compliant'
+-- counts delivered_not_compliant: in_report_filings where delivered_verdict = 'not_compliant'
+-- counts delivered_undecided: in_report_filings where delivered_verdict = 'undecided'
 WITH
 
 places AS (

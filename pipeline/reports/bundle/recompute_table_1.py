@@ -79,8 +79,8 @@ def table_1(con, plan, period):
             "position": place["position"], "district": place["district"], "target": target, "month_completed": of_month,
             "year_completed": done, "persons": persons, "completion_rate": decimal(rate), "pace_rate": decimal(pace),
             "pace_difference": decimal(rate - pace if target else None), "light": light(done, target, month) if target else None,
-            "rank": None, "previous_completed": previous, "growth_rate": decimal(percent(done - (previous or 0), previous)),
-            "plan_target": plan_target, "plan_completed": of_plan, "plan_rate": decimal(percent(of_plan, plan_target)), "held": held, "remark": None})
+            "previous_completed": previous, "growth_rate": decimal(percent(done - (previous or 0), previous)),
+            "plan_target": plan_target, "plan_completed": of_plan, "plan_rate": decimal(percent(of_plan, plan_target)), "held": held})
     ranked = [row for row, place in zip(rows, places) if row["target"] and place["district_code"] != unranked]
     for row in ranked:
         row["rank"] = 1 + sum(a["year_completed"] * row["target"] > row["year_completed"] * a["target"] for a in ranked)
@@ -93,7 +93,7 @@ try:
     ours = table_1(duckdb.connect(), about["plan"], about["period"])
     wrong += [f"{(got or was)['district']}, {name}: published {a or 'nothing'}, recomputed {b or 'nothing'}"
               for was, got in itertools.zip_longest(published, ours, fillvalue={})
-              for name in {**was, **got} if (a := was.get(name)) != (b := got.get(name))]
+              for name in {**was, **got} if (a := was.get(name, "")) != (b := got.get(name, ""))]
 except Exception as error:  # as a changed file may bring about; that it is changed stands above
     wrong.append(f"table 1 can't be recomputed: {error}")
 print("\n".join(wrong) or f"equal: {len(ours)} rows of {len(published[0])} columns")
