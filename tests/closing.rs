@@ -419,6 +419,9 @@ fn a_period_is_closed_opened_again_and_closed_as_revision_two_and_a_signed_figur
         ["7,2021-06,温县,1,5,3,-1,-1,0,6,1,修订,", ",2021-06,全市,1,5,3,-1,-1,0,6,1,修订,"]
     );
 
+    // A report that compares with a signed one can be made again like any other.
+    k.ok(["verify", &k.data().join("reports/2021-06/r3").display().to_string()]);
+
     close(&k).exits(1).says("kangyang reopen 2021-06");
     k.run(["reopen", "2021-06", "--signer", "JZ-HRSS"]).exits(2).says("--reason");
     k.ok(["reopen", "2021-06", "--signer", "JZ-HRSS", "--reason", "温县补报一个班次"]);
