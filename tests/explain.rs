@@ -44,8 +44,8 @@ const NO_COUNTS: [&str; 30] = [
     "rules",
 ];
 
-/// Marts of signed daily moves: their sums are counts, their cells are not.
-const MOVES: [&str; 3] = ["certified_by_day", "persons_by_day", "subsidies_by_day"];
+/// Marts of moves and differences: their sums are counts, or differences of counts; their cells are not.
+const MOVES: [&str; 5] = ["certified_by_day", "figures_by_revision", "persons_by_day", "revisions", "subsidies_by_day"];
 
 struct Lab {
     engine: Engine,
