@@ -324,7 +324,7 @@ fn a_version_is_published_beside_the_whole_report_and_no_marked_table_goes_up_or
     }
     // It is made again as any report is, and bundled with the whole alone: a bundle holds every event.
     assert!(k.ok(["verify", "data/reports/2021-06/public/r1/manifest.json"]).contains("made again, byte for byte"));
-    k.run(["report", "--period", "2021-06", "--recipient", "public", "--bundle"]).exits(2).says("cannot be used with");
+    k.run(["report", "--period", "2021-06", "--recipient", "public", "--bundle"]).exits(2).says("can't be bundled");
     // The whole report has revisions of its own.
     assert!(k.ok(["report", "--period", "2021-06"]).contains("published ./data/reports/2021-06/r1"));
     k.run(["report", "--period", "2021-06", "--recipient", "nobody"]).exits(2).says("there is no recipient nobody");

@@ -165,15 +165,15 @@ pub fn put(home: &Path, mut manifest: Manifest, files: &BTreeMap<String, Vec<u8>
     Ok((place, true))
 }
 
-/// Removes what crashed publications left half made, of every period.
+/// Removes what crashed publications left half made, of every period and version.
 pub fn sweep(root: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(root.join("reports")).into_iter().flatten().flatten() {
-        let home = entry.path();
-        // A folder without a lock is none of ours.
-        if home.join(".lock").is_file() {
-            let _lock = lock(&home.join(".lock"))?;
-            durable::sweep(&home)?;
-        }
+    let below = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect::<Vec<_>>();
+    let periods = below(&root.join("reports"));
+    let versions: Vec<PathBuf> = periods.iter().flat_map(|p| below(p)).collect();
+    // A folder without a lock is none where anything is published.
+    for home in periods.iter().chain(&versions).filter(|home| home.join(".lock").is_file()) {
+        let _lock = lock(&home.join(".lock"))?;
+        durable::sweep(home)?;
     }
     Ok(())
 }
