@@ -284,14 +284,17 @@ impl Signed {
         let (dir, kept) = self.folder(&lake)?;
         let mut files = vec![];
         for (id, (pin, years)) in wanted {
-            let mut engine = None;
-            for year in years {
-                let path = dir.join(format!("{id}-{year}.parquet"));
-                let rows = match (rows(&path), &mut engine) {
-                    (Some(rows), _) => rows,
-                    (None, Some(engine)) => make(engine, &path, &id, year).await?,
-                    (None, none) => make(none.insert(self.engine(&lake, pin).await?), &path, &id, year).await?,
-                };
+            let file = |year| dir.join(format!("{id}-{year}.parquet"));
+            if years.iter().any(|year| rows(&file(*year)).is_none()) {
+                // One process makes it, the others wait for it: a file must not be replaced by another while it is read.
+                let _making = lock(&dir.join(".making"))?;
+                let mut engine = self.engine(&lake, pin).await?;
+                for year in years.iter().filter(|year| rows(&file(**year)).is_none()) {
+                    make(&mut engine, &file(*year), &id, *year).await?;
+                }
+            }
+            for path in years.into_iter().map(file) {
+                let rows = rows(&path).ok_or_else(|| Error::new(format!("file {} can't be read", path.display())))?;
                 files.push((path, rows));
             }
         }
@@ -376,8 +379,8 @@ fn figures(manifest: &Manifest, dir: &Path) -> Result<RecordBatch> {
     RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>>>()?).context(wrong)
 }
 
-/// Writes what counts or is held in a year; returns the rows.
-async fn make(engine: &mut Engine, path: &Path, id: &str, year: i64) -> Result<usize> {
+/// Writes what counts or is held in a year.
+async fn make(engine: &mut Engine, path: &Path, id: &str, year: i64) -> Result<()> {
     let begun = std::time::Instant::now();
     let failed = || format!("file {} can't be written", path.display());
     let schema = Part::Completions.schema();
@@ -397,7 +400,7 @@ async fn make(engine: &mut Engine, path: &Path, id: &str, year: i64) -> Result<u
     sync(aside.path())?;
     aside.into_place(path)?;
     tracing::debug!(rows, ms = begun.elapsed().as_millis() as u64, "what counted at a signed pin is kept");
-    Ok(rows)
+    Ok(())
 }
 
 /// The rows of a Parquet file; none if it isn't there or isn't whole.
