@@ -78,7 +78,7 @@ pub enum Command {
     },
     /// Makes published reports again from their pins and compares every byte; exit 3 and the cells that differ where one is not the same
     Verify {
-        /// Manifests: DATA/reports/PERIOD/rN/manifest.json
+        /// Manifests, DATA/reports/PERIOD/rN/manifest.json, or their folders
         #[arg(required = true, value_name = "PATH")]
         manifests: Vec<PathBuf>,
     },

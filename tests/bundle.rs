@@ -202,7 +202,9 @@ fn every_changed_byte_of_a_member_shows() {
             folder.write(path, &bytes);
             assert!(!sums_agree(folder.path(), "SHA256SUMS"), "byte {at} of {path}");
             let (code, said) = recompute(folder.path());
-            assert!(code == Some(1) && said.contains(&format!("{path}: not as SHA256SUMS lists it")), "{said}");
+            // A script that was changed can't be asked about itself: sha256sum can.
+            let told = said.contains(&format!("{path}: not as SHA256SUMS lists it")) || path.ends_with(".py");
+            assert!(told && (code == Some(1) || path.ends_with(".py")), "{said}");
             folder.write(path, &all[*path]);
         }
     }
@@ -328,6 +330,10 @@ fn cells(path: &str, bytes: Vec<u8>) -> String {
             assert!(!field.name().ends_with("_key") && field.name() != "certificate_no", "{path} has a column {}", field.name());
             match field.data_type() {
                 DataType::Utf8 => column.as_string::<i32>().iter().flatten().for_each(|t| text += &format!("{t}\n")),
+                DataType::List(of) if of.data_type() == &DataType::Utf8 => {
+                    let texts = column.as_list::<i32>().values();
+                    texts.as_string::<i32>().iter().flatten().for_each(|t| text += &format!("{t}\n"));
+                }
                 DataType::Boolean | DataType::Date32 | DataType::Timestamp(..) | DataType::Decimal128(..) => {}
                 kind if kind.is_integer() => {}
                 DataType::Binary if field.name() == "digest" => {} // of a report that was signed

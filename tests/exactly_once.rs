@@ -443,6 +443,7 @@ fn compaction_beside_ingest_changes_no_row() {
         send(&k, &producer, round * 1000..(round + 1) * 1000);
         m.process.line("a commit", |l| l.contains("committed"));
         k.ok(["compact"]);
+        k.ok(["vacuum", "--retain", "1h"]);
     }
     let fates = fates(&producer.flush());
     m.process.stop().exits(0);

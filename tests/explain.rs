@@ -87,7 +87,7 @@ async fn cells(lab: &mut Lab, of: impl Fn(&str) -> bool, most: usize) -> usize {
                 let name = f.name().as_str();
                 name.ends_with("_code")
                     || ["plan", "year", "month", "position", "metric", "dimension", "value", "fund"].contains(&name)
-                    || ["subsidy_kind", "kafka_topic", "kafka_partition", "completed_on", "occupation", "reason", "ended_on"]
+                    || ["subsidy_kind", "kafka_topic", "kafka_partition", "completed_on", "occupation", "sex", "reason", "ended_on"]
                         .contains(&name)
             });
             let text = |c: &dyn Array| arrow::util::display::array_value_to_string(c, row).expect("a key");

@@ -48,7 +48,8 @@ pub async fn vacuum(lake: &mut Lake, retain: Duration) -> Result<Vacuumed> {
     }
     let mut gone = Vacuumed::default();
     for table in [&mut lake.events, &mut lake.rejects] {
-        let Some(dir) = table.dir() else { continue };
+        let elsewhere = || Error::new(format!("table {} can't be vacuumed: it is on no disk of this machine", table.url()));
+        let dir = table.dir().ok_or_else(elsewhere)?;
         let now = SystemTime::now();
         let before = |age: Duration| now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
         let (old, ancient) = (before(retain), before(retain.max(LOG_STAYS)));

@@ -37,7 +37,7 @@ use tokio::sync::OnceCell;
 /// The report's model whose rows a closing signs, and the name of its file.
 pub const FIGURES: &str = "report_figures";
 /// The model whose rows are kept for each pin that was signed.
-const COMPLETIONS: &str = "reported_completions";
+const COMPLETIONS: &str = "standing_completions";
 /// Where they are kept, below the data root.
 const FOLDER: &str = ".signed";
 

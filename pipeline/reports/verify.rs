@@ -56,8 +56,9 @@ pub struct Finding {
 }
 
 impl Claim {
-    /// Reads a manifest and the files beside it. Error: it is no manifest, or a file can't be read.
+    /// Reads a manifest, named or in the folder named, and the files beside it. Error: it is no manifest, or a file can't be read.
     pub fn read(path: &Path) -> Result<Claim> {
+        let path = &if path.is_dir() { path.join("manifest.json") } else { path.to_owned() };
         let failed = || format!("manifest {} can't be read", path.display());
         let bytes = read(path)?.ok_or_else(|| Error::new(failed()).detail("it is far too large"))?;
         let manifest = Manifest::from_bytes(&bytes)?;
@@ -79,7 +80,8 @@ impl Claim {
         self.manifest.recipient.as_deref()
     }
 
-    /// The data root that a report at `reports/PERIOD/rN`, or a version at `reports/PERIOD/RECIPIENT/rN`, was published from. Error (usage): it lies elsewhere.
+    /// The data root that a report at `reports/PERIOD/rN`, or a version at `reports/PERIOD/RECIPIENT/rN`, was published from.
+    /// Error (usage): it lies elsewhere.
     pub fn root(&self) -> Result<PathBuf> {
         let place = std::fs::canonicalize(&self.path).context(|| format!("manifest {} can't be found", self.path.display()))?;
         let root = place
@@ -163,7 +165,8 @@ impl Claim {
             let place = std::fs::canonicalize(&self.path).unwrap_or_default();
             let name = |level| place.ancestors().nth(level).and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
             fields.push(("revision", format!("r{}", m.revision), name(1).unwrap_or_default()));
-            fields.push(("period", m.period.clone(), name(2).unwrap_or_default()));
+            fields.push(("period", m.period.clone(), name(2 + usize::from(m.recipient.is_some())).unwrap_or_default()));
+            fields.extend(m.recipient.clone().map(|r| ("recipient", r, name(2).unwrap_or_default())));
         }
         Ok(fields.into_iter().filter(|(_, a, b)| a != b).map(|(field, a, b)| altered(field.into(), &a, &b)).collect())
     }

@@ -1,5 +1,6 @@
 -- What counts on each day by sex and occupation: for the aggregates of those who see only some occupations.
 -- grain: one plan, day of completion, district, occupation, sex that occurs
+-- counts completed: trained where coalesce(sex, 'unknown') = cell.sex
 SELECT
     counted_completions.plan,          -- the plan
     counted_completions.year,          -- the year of the day

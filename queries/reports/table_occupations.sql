@@ -1,5 +1,16 @@
 -- 分职业完成情况表: what counts of each occupation in the year up to the period's last day, by district; the city's row is last.
 -- grain: one district of the plan, and the city
+-- counts health_carer: in_report_completions where counted AND in_year AND occupation = 'health_carer'
+-- counts elderly_caregiver: in_report_completions where counted AND in_year AND occupation = 'elderly_caregiver'
+-- counts domestic_worker: in_report_completions where counted AND in_year AND occupation = 'domestic_worker'
+-- counts infant_carer: in_report_completions where counted AND in_year AND occupation = 'infant_carer'
+-- counts nursery_carer: in_report_completions where counted AND in_year AND occupation = 'nursery_carer'
+-- counts orphan_disabled_child_carer: in_report_completions where counted AND in_year AND occupation = 'orphan_disabled_child_carer'
+-- counts elderly_social_worker: in_report_completions where counted AND in_year AND occupation = 'elderly_social_worker'
+-- counts care_home_director: in_report_completions where counted AND in_year AND occupation = 'care_home_director'
+-- counts other: in_report_completions where counted AND in_year AND occupation = 'other'
+-- counts completed: in_report_completions where counted AND in_year
+-- counts held: in_report_completions where NOT counted AND in_year
 WITH
 
 places AS (

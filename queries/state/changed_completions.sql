@@ -10,20 +10,20 @@ late AS (
         closing_spans.period,
         closing_spans.revision,
         closing_spans.plan,
-        reported_completions.district_code,
-        reported_completions.class_id,
-        reported_completions.person_key,
-        reported_completions.counted
-    FROM reported_completions
+        standing_completions.district_code,
+        standing_completions.class_id,
+        standing_completions.person_key,
+        standing_completions.counted
+    FROM standing_completions
     INNER JOIN closing_spans
-        ON closing_spans.plan = reported_completions.plan
-       AND closing_spans.year = reported_completions.year
+        ON closing_spans.plan = standing_completions.plan
+       AND closing_spans.year = standing_completions.year
     INNER JOIN signed_pins
         ON signed_pins.pin_id = closing_spans.pin_id
-       AND signed_pins.kafka_topic = reported_completions.kafka_topic
-       AND signed_pins.kafka_partition = reported_completions.kafka_partition
-    WHERE reported_completions.completed_on <= closing_spans.last_day
-      AND reported_completions.first_offset >= signed_pins.kafka_offset
+       AND signed_pins.kafka_topic = standing_completions.kafka_topic
+       AND signed_pins.kafka_partition = standing_completions.kafka_partition
+    WHERE standing_completions.completed_on <= closing_spans.last_day
+      AND standing_completions.first_offset >= signed_pins.kafka_offset
 ),
 
 withdrawn AS (

@@ -297,10 +297,10 @@ def signed(con, args, pin, about_events, texts):
         con.executemany(f"INSERT INTO signed_pins VALUES ('{pin_id}', ?, ?, ?)", parse_pin(signed_pin))
         # A session of its own, cut at that pin.
         then, _ = opened(args, signed_pin, *about_events)
-        run(then, {name: texts[name] for name in needed(texts, "reported_completions")})
+        run(then, {name: texts[name] for name in needed(texts, "standing_completions")})
         counted_then = then.sql(
             f"SELECT '{pin_id}' AS pin_id, plan, year, district_code, class_id, person_key, completed_on, counted"
-            f" FROM reported_completions WHERE year IN ({', '.join(map(str, wanted))})"
+            f" FROM standing_completions WHERE year IN ({', '.join(map(str, wanted))})"
         ).to_arrow_table()
         con.register("rows_read", counted_then)
         con.execute("INSERT INTO pinned_completions SELECT * FROM rows_read")
