@@ -1,4 +1,4 @@
--- The carriers behind the report, for who audits it.
+-- The carriers behind the report, for who audits it, by their code alone: the name of some is a person's.
 -- grain: one institution_listed event in force
 SELECT
     institution_listed.kafka_topic, -- where the event stands: topic
@@ -9,7 +9,6 @@ SELECT
     regexp_replace(institution_listed.id, '[0-9A-Fa-f]{32}', '*', 'g') AS id, -- its id at the source; what could be a key is masked
     institution_listed.origin, -- the source's file and row; null: none stated
     institution_listed.institution_id, -- the carrier's credit code
-    institution_listed.institution_name, -- its name
     institution_listed.institution_type, -- what kind of carrier
     institution_listed.district_code, -- the district it is listed in
     institution_listed.valid_from, -- first day of the listing
