@@ -38,7 +38,7 @@ fn reports_of_random_instants_are_made_again_after_late_events_compaction_vacuum
     let mut published: Vec<(DateTime<Utc>, String)> = vec![];
     let begun = Instant::now();
     for step in 1..=STEPS {
-        history.goes_on(60);
+        history.goes_on(3 * wanted);
         k.ok(["ingest", "--until-caught-up"]);
         let instants = history.instants(wanted * step / STEPS - published.len());
         published.extend(office.publishes(&instants));
@@ -77,7 +77,7 @@ fn reports_of_random_instants_are_made_again_after_late_events_compaction_vacuum
         made.as_secs_f32(),
         begun.elapsed().as_secs_f32()
     );
-    assert!(manifests.len() * 10 > published.len() * 7, "{} pins of {} instants are one another's", manifests.len(), published.len());
+    assert!(manifests.len() * 10 > published.len() * 6, "{} pins of {} instants are one another's", manifests.len(), published.len());
 }
 
 #[test]
