@@ -47,13 +47,8 @@ const NO_COUNTS: [&str; 30] = [
 /// Marts of moves and differences: their sums are counts, or differences of counts; their cells are not.
 const MOVES: [&str; 5] = ["certified_by_day", "figures_by_revision", "persons_by_day", "revisions", "subsidies_by_day"];
 
-struct Lab {
-    engine: Engine,
-    plan: String,
-}
-
-/// A demo's lake, its marts built, and a session on it in this process.
-async fn lab(k: &Kangyang) -> Lab {
+/// A demo's lake, its marts built, and a session on it in this process; units are kept, as are a period's tables: many cells are asked for.
+async fn lab(k: &Kangyang, period: Option<&str>) -> Engine {
     let root = std::fs::canonicalize(k.folder.path().join("demo")).expect("the demo's data");
     let (schemas, queries) = (Tree::schemas(None).expect("schemas"), Tree::queries(None).expect("queries"));
     let contract = std::sync::Arc::new(Contract::compile(&schemas).expect("a contract"));
@@ -63,11 +58,18 @@ async fn lab(k: &Kangyang) -> Lab {
     let mut engine = Engine::open(&opening).await.expect("a session");
     let built = marts::built(&mut engine, &root.join("marts"), &pinned, &marts::inputs(&queries, &schemas)).expect("marts");
     assert!(built.is_some(), "the demo's marts are of this pin and this SQL");
-    let units: BTreeSet<String> = engine.dag.models.values().flat_map(|m| m.counts.iter().map(|c| c.units.clone())).collect();
-    let of_reports = |n: &String| n.starts_with("in_report_");
-    engine.keep(&units.into_iter().filter(|n| !of_reports(n)).chain(["told".into()]).collect::<Vec<_>>()).await.expect("units");
     let plan = engine.plans().await.expect("plans").remove(0);
-    Lab { engine, plan }
+    let told = engine.dag.models.values().filter(|m| !m.counts.is_empty());
+    let mut kept: BTreeSet<String> = told.flat_map(|m| m.counts.iter().map(|c| c.units.clone())).chain(["told".into()]).collect();
+    match period {
+        Some(name) => {
+            engine.set_period(&Period::new(&plan, name).expect("a period")).expect("a period");
+            kept.extend(explained(&engine).into_iter().map(|(mart, _)| mart).filter(|m| m.starts_with("table_")));
+        }
+        None => kept.retain(|n| !n.starts_with("in_report_")),
+    }
+    engine.keep(&kept.into_iter().collect::<Vec<_>>()).await.expect("units");
+    engine
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -75,10 +77,10 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Explains up to `most` cells of each count of these marts, spread over their rows; returns how many.
-async fn cells(lab: &mut Lab, of: impl Fn(&str) -> bool, most: usize) -> usize {
+async fn cells(engine: &mut Engine, of: impl Fn(&str) -> bool, most: usize) -> usize {
     let (mut done, mut wrong) = (0, vec![]);
-    for (mart, metric) in explained(&lab.engine).into_iter().filter(|(m, _)| of(m)) {
-        let rows = lab.engine.query(&format!("SELECT * FROM {mart}")).await.and_then(|a| a.batch()).expect("a mart's rows");
+    for (mart, metric) in explained(engine).into_iter().filter(|(m, _)| of(m)) {
+        let rows = engine.query(&format!("SELECT * FROM {mart}")).await.and_then(|a| a.batch()).expect("a mart's rows");
         let step = rows.num_rows().div_ceil(most).max(1);
         for row in (0..rows.num_rows()).step_by(step) {
             let schema = rows.schema();
@@ -93,7 +95,7 @@ async fn cells(lab: &mut Lab, of: impl Fn(&str) -> bool, most: usize) -> usize {
             let text = |c: &dyn Array| arrow::util::display::array_value_to_string(c, row).expect("a key");
             let keys = known.map(|(f, c)| (f.name().clone(), c.is_valid(row).then(|| text(c)))).collect();
             let question = Question { mart: mart.clone(), metric: metric.clone(), keys, district: None };
-            let found = match explain(&mut lab.engine, &question).await {
+            let found = match explain(engine, &question).await {
                 Ok(found) => found,
                 Err(e) => {
                     wrong.push(e.to_string());
@@ -118,13 +120,11 @@ fn every_count_of_every_mart_and_table_opens_up_to_as_many_events() {
     let k = Kangyang::new("explain");
     k.ok(["demo", "--data", "demo", "--trainees", "900"]);
     runtime().block_on(async {
-        let mut lab = lab(&k).await;
-        let of_marts = cells(&mut lab, |m| !m.starts_with("table_"), 4).await;
+        let of_marts = cells(&mut lab(&k, None).await, |m| !m.starts_with("table_"), 4).await;
         let mut of_tables = 0;
         for i in 0..months {
             let month = 36 - 1 - i * 36 / months;
-            let period = Period::new(&lab.plan, &format!("{}-{:02}", 2020 + month / 12, month % 12 + 1)).expect("a period");
-            lab.engine.set_period(&period).expect("a period");
+            let mut lab = lab(&k, Some(&format!("{}-{:02}", 2020 + month / 12, month % 12 + 1))).await;
             of_tables += cells(&mut lab, |m| m.starts_with("table_"), 13).await;
         }
         println!("{of_marts} cells of marts, {of_tables} of the tables of {months} months");
@@ -137,12 +137,12 @@ fn every_whole_number_of_a_mart_is_a_count_that_opens_up_or_is_known_to_be_none(
     let k = Kangyang::new("explain-all");
     k.ok(["demo", "--data", "demo", "--trainees", "60"]);
     runtime().block_on(async {
-        let mut lab = lab(&k).await;
-        let told: BTreeSet<(String, String)> = explained(&lab.engine).into_iter().collect();
-        let names: Vec<String> = lab.engine.dag.models.values().filter(|m| m.path.starts_with("marts/")).map(|m| m.name.clone()).collect();
+        let mut lab = lab(&k, None).await;
+        let told: BTreeSet<(String, String)> = explained(&lab).into_iter().collect();
+        let names: Vec<String> = lab.dag.models.values().filter(|m| m.path.starts_with("marts/")).map(|m| m.name.clone()).collect();
         let mut missing = vec![];
         for name in names.into_iter().filter(|n| !MOVES.contains(&n.as_str())) {
-            let schema = lab.engine.columns(&name).await.expect("a mart's columns");
+            let schema = lab.columns(&name).await.expect("a mart's columns");
             let silent = numbers(&schema).into_iter().filter(|c| !NO_COUNTS.contains(&c.as_str()));
             missing.extend(silent.filter(|c| !told.contains(&(name.clone(), c.clone()))).map(|c| format!("{name}.{c}")));
         }

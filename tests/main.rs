@@ -17,6 +17,7 @@ mod cli; // the command line as one golden file
 mod closing; // a period signed, opened again, revised: what changed since, in four kinds
 mod contract; // what is accepted and what refused, and why
 mod dictionary; // docs/events.md is what the schemas say
+mod dropped; // one completion less in the log moves its own figures only
 mod engines; // other engines run the same SQL, foreign readers read the same files
 mod exactly_once; // nothing lost, nothing twice: kills, zombies, transactions, lost logs
 mod explain; // every count opens up to as many events
