@@ -65,6 +65,8 @@ pub struct Model {
     pub rereads: BTreeSet<String>,
     /// What its columns of counts count.
     pub counts: Vec<Count>,
+    /// Its header says `-- held: WHY`: its rows are made once and kept, though it is read once.
+    pub held: bool,
 }
 
 /// What a column of counts counts: so many rows of `units` as the cell says. Told in the model's header:
@@ -110,7 +112,8 @@ impl Dag {
                 let reads = tables(text).map_err(|e| Error::new(format!("{}: SQL can't be read", at(1))).detail(e))?;
                 let rereads = named_again(text).intersection(&reads).cloned().collect();
                 let (name, path, sql) = (stem.to_owned(), path.to_owned(), text.to_owned());
-                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads, counts };
+                let held = text.lines().take_while(|l| l.starts_with("--")).any(|l| l.starts_with("-- held: "));
+                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads, counts, held };
                 models.insert(stem.to_owned(), model);
             }
         }

@@ -6,8 +6,8 @@ days AS (
     SELECT
         certificate_issued_in_force.evaluator_id,
         certificate_issued_in_force.issued_on
-    FROM certificate_issued_in_force
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN certificate_issued_in_force
     GROUP BY certificate_issued_in_force.evaluator_id, certificate_issued_in_force.issued_on, lead_limits.issued_a_day
     HAVING count(*) > lead_limits.issued_a_day
 ),
@@ -19,8 +19,8 @@ newcomers AS (
         evaluator_listed_in_force.kafka_topic,
         evaluator_listed_in_force.kafka_partition,
         evaluator_listed_in_force.kafka_offset
-    FROM evaluator_listed_in_force
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN evaluator_listed_in_force
     INNER JOIN certificate_issued_in_force ON certificate_issued_in_force.evaluator_id = evaluator_listed_in_force.evaluator_id
     WHERE certificate_issued_in_force.issued_on >= evaluator_listed_in_force.valid_from
       AND certificate_issued_in_force.issued_on - evaluator_listed_in_force.valid_from <= lead_limits.listing_days
@@ -62,8 +62,8 @@ events_of_it AS (
         certificate_issued.kafka_partition,
         certificate_issued.kafka_offset,
         certificate_issued.origin
-    FROM newcomers
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN newcomers
     INNER JOIN certificate_issued_in_force ON certificate_issued_in_force.evaluator_id = newcomers.evaluator_id
     INNER JOIN certificate_issued
         ON certificate_issued.kafka_topic = certificate_issued_in_force.kafka_topic
@@ -120,7 +120,7 @@ SELECT
             '评价机构 ', CAST(told.valid_from AS VARCHAR), ' 入目录后 ', lead_limits.listing_days, ' 天内发证 ', told.certificates, ' 本'
         )
     END AS detail -- what was found, in words
-FROM told
-CROSS JOIN lead_limits
+FROM lead_limits
+CROSS JOIN told
 CROSS JOIN lead_rules
 WHERE lead_rules.lead = 'bulk_issuing'

@@ -10,8 +10,8 @@ bursts AS (
         one.attended_at,
         crowded_sessions.signed,
         count(*) AS at_once
-    FROM crowded_sessions
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN crowded_sessions
     INNER JOIN attendance_recorded_in_force AS one
         ON one.class_id = crowded_sessions.class_id
        AND one.session_id = crowded_sessions.session_id
@@ -51,8 +51,8 @@ events_of_it AS (
         attendance_recorded.kafka_partition,
         attendance_recorded.kafka_offset,
         attendance_recorded.origin
-    FROM firsts
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN firsts
     INNER JOIN attendance_recorded_in_force
         ON attendance_recorded_in_force.class_id = firsts.class_id
        AND attendance_recorded_in_force.session_id = firsts.session_id
@@ -92,8 +92,8 @@ SELECT
     told.origins, -- these events' files and rows
     concat('签到 ', told.signed, ' 人，其中 ', told.at_once, ' 人在 ', lead_limits.sign_in_seconds, ' 秒内签到')
         AS detail -- what was found, in words
-FROM told
+FROM lead_limits
+CROSS JOIN told
 LEFT JOIN filed_classes ON filed_classes.class_id = told.class_id
-CROSS JOIN lead_limits
 CROSS JOIN lead_rules
 WHERE lead_rules.lead = 'bulk_sign_in'

@@ -40,8 +40,8 @@ contradicting AS (
         numbers.kafka_topic,
         numbers.kafka_partition,
         numbers.kafka_offset
-    FROM numbers
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN numbers
     WHERE numbers.number_year <> lpad(CAST(CAST(extract(YEAR FROM numbers.issued_on) AS BIGINT) % 100 AS VARCHAR), 2, '0')
        OR numbers.number_level <> numbers.level
        OR numbers.number_province <> substr(city.region_code, 1, 2)

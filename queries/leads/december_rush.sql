@@ -16,8 +16,8 @@ rushes AS (
 
 rushed AS (
     SELECT rushes.*
-    FROM rushes
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN rushes
     WHERE rushes.completed >= lead_limits.december_completions
       AND rushes.in_december * 100 > rushes.completed * lead_limits.december_percent
 ),

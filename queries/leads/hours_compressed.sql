@@ -8,8 +8,8 @@ long_days AS (
         session_delivered_in_force.class_id,
         CAST(session_delivered_in_force.started_at + INTERVAL '8 hours' AS DATE) AS taught_on,
         CAST(sum(session_delivered_in_force.session_minutes) AS BIGINT) AS minutes
-    FROM session_delivered_in_force
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN session_delivered_in_force
     GROUP BY
         session_delivered_in_force.class_id,
         CAST(session_delivered_in_force.started_at + INTERVAL '8 hours' AS DATE),
@@ -32,8 +32,8 @@ hours AS (
 
 short_spans AS (
     SELECT hours.*
-    FROM hours
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN hours
     WHERE hours.minutes > lead_limits.day_minutes * greatest(hours.days, 0)
 ),
 

@@ -21,9 +21,9 @@ differing AS (
         class_closed_in_force.delivered_practical_minutes,
         sessions.total_minutes,
         sessions.practical_minutes
-    FROM class_closed_in_force
+    FROM lead_limits
+    CROSS JOIN class_closed_in_force
     INNER JOIN sessions ON sessions.class_id = class_closed_in_force.class_id
-    CROSS JOIN lead_limits
     WHERE abs(class_closed_in_force.delivered_total_minutes - sessions.total_minutes) > lead_limits.mismatch_minutes
        OR abs(class_closed_in_force.delivered_practical_minutes - sessions.practical_minutes) > lead_limits.mismatch_minutes
 ),

@@ -38,8 +38,8 @@ alike AS (
         filed_classes.kafka_partition,
         filed_classes.kafka_offset,
         filed_classes.origin
-    FROM filed_classes
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN filed_classes
     CROSS JOIN practical_share
     CROSS JOIN (VALUES ('passed'), ('certified'), ('practical')) AS figures (figure)
     INNER JOIN results ON results.class_id = filed_classes.class_id
@@ -75,8 +75,8 @@ gathered AS (
 
 told AS (
     SELECT gathered.*
-    FROM gathered
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN gathered
     WHERE gathered.classes >= lead_limits.identical_classes
 )
 
@@ -98,8 +98,8 @@ SELECT
             ELSE concat('实操占比均恰为 ', practical_share.practical_percent, '.00%')
         END
     ) AS detail -- what was found, in words
-FROM told
+FROM practical_share
+CROSS JOIN told
 LEFT JOIN filed_classes ON filed_classes.class_id = told.class_id
-CROSS JOIN practical_share
 CROSS JOIN lead_rules
 WHERE lead_rules.lead = 'identical_figures'

@@ -27,8 +27,8 @@ carriers AS (
         institution_delisted_in_force.kafka_topic AS delisted_topic,
         institution_delisted_in_force.kafka_partition AS delisted_partition,
         institution_delisted_in_force.kafka_offset AS delisted_offset
-    FROM filed_classes
-    CROSS JOIN kept
+    FROM kept
+    CROSS JOIN filed_classes
     LEFT JOIN institution_listed_in_force ON institution_listed_in_force.institution_id = filed_classes.institution_id
     LEFT JOIN institution_delisted_in_force ON institution_delisted_in_force.institution_id = filed_classes.institution_id
     WHERE kept.institutions > 0
@@ -74,8 +74,8 @@ issued AS (
         evaluator_listed_in_force.kafka_topic AS listed_topic,
         evaluator_listed_in_force.kafka_partition AS listed_partition,
         evaluator_listed_in_force.kafka_offset AS listed_offset
-    FROM certificate_issued_in_force
-    CROSS JOIN kept
+    FROM kept
+    CROSS JOIN certificate_issued_in_force
     INNER JOIN certificate_kinds ON certificate_kinds.certificate_kind = certificate_issued_in_force.certificate_kind
     LEFT JOIN evaluator_listed_in_force ON evaluator_listed_in_force.evaluator_id = certificate_issued_in_force.evaluator_id
     WHERE kept.evaluators > 0

@@ -19,8 +19,8 @@ frequent AS (
     SELECT
         trained_again.person_key,
         trained_again.year
-    FROM trained_again
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN trained_again
     WHERE trained_again.subsidised
     GROUP BY trained_again.person_key, trained_again.year, lead_limits.subsidised_a_year
     HAVING count(*) > lead_limits.subsidised_a_year

@@ -22,8 +22,8 @@ alike AS (
         pairs.one_trainees,
         pairs.other_trainees,
         pairs.shared
-    FROM pairs
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN pairs
     WHERE pairs.shared * 100 >= lead_limits.roster_percent * (pairs.one_trainees + pairs.other_trainees - pairs.shared)
 ),
 

@@ -59,8 +59,8 @@ overlapping AS (
         CASE WHEN sides.side = 1 THEN neighbours.one_topic ELSE neighbours.other_topic END AS kafka_topic,
         CASE WHEN sides.side = 1 THEN neighbours.one_partition ELSE neighbours.other_partition END AS kafka_partition,
         CASE WHEN sides.side = 1 THEN neighbours.one_offset ELSE neighbours.other_offset END AS kafka_offset
-    FROM neighbours
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN neighbours
     CROSS JOIN (VALUES (1), (2)) AS sides (side)
     WHERE greatest(neighbours.one_started, neighbours.other_started)
           + CAST(concat(lead_limits.overlap_minutes, ' minutes') AS INTERVAL)

@@ -74,8 +74,8 @@ gathered AS (
 
 told AS (
     SELECT gathered.*
-    FROM gathered
-    CROSS JOIN lead_limits
+    FROM lead_limits
+    CROSS JOIN gathered
     WHERE gathered.persons >= CASE WHEN gathered.contact = 'phone' THEN lead_limits.phone_persons ELSE lead_limits.account_persons END
 )
 

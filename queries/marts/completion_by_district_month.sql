@@ -23,8 +23,8 @@ targets AS (
         NULL AS district_code,
         city.whole AS district,
         completion_by_year.target
-    FROM completion_by_year
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN completion_by_year
 ),
 
 by_district AS (

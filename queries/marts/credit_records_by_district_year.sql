@@ -61,8 +61,8 @@ rows_due AS (
     FROM completion_by_district_year
     UNION ALL
     SELECT completion_by_year.plan, completion_by_year.year, NULL AS district_code, city.whole AS district
-    FROM completion_by_year
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN completion_by_year
 ),
 
 -- Half-up to hundredths of a percent, in integers.

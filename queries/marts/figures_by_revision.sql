@@ -20,12 +20,12 @@ SELECT
     closing_spans.signer,          -- the office that signed
     closing_spans.signed_at,       -- when the log took the closing in
     closing_spans.last_day         -- the last day that is counted
-FROM closing_figures
+FROM city
+CROSS JOIN closing_figures
 INNER JOIN closing_spans
     ON closing_spans.period = closing_figures.period
    AND closing_spans.revision = closing_figures.revision
    AND closing_spans.plan = closing_figures.plan
-CROSS JOIN city
 LEFT JOIN districts ON districts.district_code = closing_figures.district_code
 LEFT JOIN closing_figures AS earlier
     ON earlier.period = closing_figures.period

@@ -30,8 +30,8 @@ together AS (
         city.whole AS district,
         by_district.measure,
         CAST(sum(by_district.measure_count) AS BIGINT) AS total
-    FROM by_district
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN by_district
     GROUP BY by_district.year, by_district.month, city.whole, by_district.measure
 )
 

@@ -113,8 +113,8 @@ together AS (
         city.whole AS district,
         coalesce(of_the_city.target, by_city.target) AS target,
         by_city.completed
-    FROM by_city
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN by_city
     LEFT JOIN of_the_city
         ON of_the_city.plan = by_city.plan
        AND of_the_city.metric = by_city.metric

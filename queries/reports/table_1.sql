@@ -117,8 +117,8 @@ together AS (
         by_city.held,
         by_city.previous_completed,
         by_city.plan_completed
-    FROM by_city
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN by_city
     LEFT JOIN persons ON persons.district_code IS NULL
 ),
 

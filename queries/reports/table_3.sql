@@ -27,8 +27,8 @@ places_and_city AS (
     FROM places
     UNION ALL
     SELECT DISTINCT CAST(NULL AS BIGINT) AS position, CAST(NULL AS VARCHAR) AS district_code, city.whole AS district
-    FROM places
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN places
 ),
 
 sums AS (

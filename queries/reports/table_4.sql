@@ -57,8 +57,8 @@ together AS (
         CAST(sum(by_district.delivered_compliant) AS BIGINT) AS delivered_compliant,
         CAST(sum(by_district.delivered_not_compliant) AS BIGINT) AS delivered_not_compliant,
         CAST(sum(by_district.delivered_undecided) AS BIGINT) AS delivered_undecided
-    FROM by_district
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN by_district
     GROUP BY city.whole
 )
 

@@ -109,8 +109,8 @@ SELECT
     CAST(CAST(rounded.misplaced_hundredths AS DECIMAL(18, 0)) * CAST('0.01' AS DECIMAL(3, 2)) AS DECIMAL(18, 2))
         AS misplaced_wan_yuan,            -- of the paid, from a fund that the rules don't give for the kind, 万元
     CAST(NULL AS VARCHAR) AS remark       -- left for the office
-FROM rounded
-CROSS JOIN city
+FROM city
+CROSS JOIN rounded
 LEFT JOIN codes AS funds
     ON funds.field = 'fund'
    AND funds.code = rounded.fund

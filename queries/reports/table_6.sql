@@ -62,12 +62,12 @@ SELECT
         WHEN spans.report <> 'as_signed' THEN reports.label
         ELSE spans.reason
     END AS remark          -- 备注, in the city's row: the signed report is not at hand, or why the period was opened again; null: neither
-FROM revisions
+FROM city
+CROSS JOIN revisions
 INNER JOIN spans
     ON spans.period = revisions.period
    AND spans.revision = revisions.revision
    AND spans.plan = revisions.plan
-CROSS JOIN city
 LEFT JOIN districts ON districts.district_code = revisions.district_code
 LEFT JOIN codes
     ON codes.field = 'flag'

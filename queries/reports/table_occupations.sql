@@ -27,8 +27,8 @@ rows_of_table AS (
     FROM places
     UNION ALL
     SELECT DISTINCT CAST(NULL AS BIGINT) AS position, 'CITY' AS place, city.whole AS district
-    FROM places
-    CROSS JOIN city
+    FROM city
+    CROSS JOIN places
 ),
 
 done AS (

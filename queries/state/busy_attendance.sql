@@ -1,5 +1,6 @@
 -- What busy trainees attended, and when: the few attendances among which two sessions of one person can overlap.
 -- grain: one attendance_recorded event in force (its subject)
+-- held: few of all sign-ins, and a join must know that they are few
 SELECT
     attendance_recorded_in_force.kafka_topic,     -- where the attendance stands: topic
     attendance_recorded_in_force.kafka_partition, -- where the attendance stands: partition

@@ -1,5 +1,6 @@
 -- The persons who attend two sessions that begin on one day, or one that goes on past midnight: nobody else's sessions can overlap.
 -- grain: one person
+-- held: few of all trainees, and a join must know that they are few
 WITH
 
 -- Days in Asia/Shanghai, which is eight hours ahead of UTC all year.

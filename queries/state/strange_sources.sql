@@ -1,5 +1,6 @@
 -- The districts' offices that stated, corrected or withdrew what concerns another district's class, its trainees or sessions.
 -- grain: one class and source
+-- held: few of all statements, and a join must know that they are few
 WITH
 
 first_filings AS (

@@ -1,5 +1,6 @@
 -- The passed completions of persons who have more than one, in filed classes that are no schooling, in the plan or not.
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset)
+-- held: few of all completions, and a join must know that they are few
 WITH
 
 repeated_persons AS (
