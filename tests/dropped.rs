@@ -49,7 +49,9 @@ fn filed(id: &str, class: &Class) -> Value {
 /// Which completions count (true) and which are held, by the contract's rule: of one person's in one occupation, level and year the
 /// earliest counts, then the smallest class.
 fn counted(done: &BTreeMap<Unit, String>, classes: &BTreeMap<String, Class>) -> BTreeMap<Unit, bool> {
-    let mut groups: BTreeMap<(&str, &str, i64), Vec<(&str, &Unit)>> = BTreeMap::new();
+    // By person, occupation and year; in it by day and class.
+    type Group<'a> = Vec<(&'a str, &'a Unit)>;
+    let mut groups: BTreeMap<(&str, &str, i64), Group> = BTreeMap::new();
     for (unit, day) in done {
         let class = &classes[&unit.0];
         groups.entry((&unit.1, class.occupation, class.year)).or_default().push((day, unit));
