@@ -2,14 +2,13 @@
 //! against an independent count in plain loops.
 use super::support::command::Kangyang;
 use super::support::fold::Random;
-use super::support::{copy, kafka, python, root};
+use super::support::{copy, event, filing, kafka, python, root};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const PLAN: &str = "kangyang-2020-2022";
 const DISTRICTS: [&str; 3] = ["JZ02", "JZ07", "JZ12"];
 
 /// What closings are told by. Reports and builds of these alone are quick; that they are right among all others is for other tests.
@@ -51,11 +50,8 @@ fn queries(k: &Kangyang) -> PathBuf {
 /// An event as a producer sends it: topic, subject, JSON.
 type Sent = (&'static str, String, Value);
 
-fn event(kind: &str, id: String, supersedes: Option<String>, subject: String, data: Value) -> Sent {
-    let mut all = json!({
-        "specversion": "1.0", "id": id, "source": "/city/test", "type": format!("kangyang.{kind}.v1"), "subject": subject,
-        "time": "2021-06-18T09:12:00+08:00", "data": data,
-    });
+fn stated(kind: &str, id: String, supersedes: Option<String>, subject: String, data: Value) -> Sent {
+    let mut all = event(kind, &id, &subject, data);
     if let Some(s) = supersedes {
         all["supersedes"] = s.into();
     }
@@ -63,13 +59,7 @@ fn event(kind: &str, id: String, supersedes: Option<String>, subject: String, da
 }
 
 fn filed(class: &str, district: &str, id: String, supersedes: Option<String>) -> Sent {
-    let data = json!({
-        "class_id": class, "plan": PLAN, "institution_id": "91410800TE5T00008T", "district_code": district,
-        "occupation": "elderly_caregiver", "level": "5", "training_kind": "upskilling", "subsidised": true, "schooling": false,
-        "planned_total_minutes": 3600, "planned_practical_minutes": 2400, "starts_on": "2021-01-04", "ends_on": "2021-12-24",
-        "capacity": 45,
-    });
-    event("class_filed", id, supersedes, format!("class/{class}"), data)
+    stated("class_filed", id, supersedes, format!("class/{class}"), filing(class, district, 2021))
 }
 
 fn trainee(class: &str, person: u32) -> String {
@@ -82,11 +72,11 @@ fn completed(class: &str, person: u32, said: (u32, bool), id: String, supersedes
         "class_id": class, "person_key": format!("{person:032x}"), "result": if passed { "passed" } else { "failed" },
         "completed_on": format!("2021-{:02}-{:02}", day / 100, day % 100),
     });
-    event("trainee_completed", id, supersedes, trainee(class, person), data)
+    stated("trainee_completed", id, supersedes, trainee(class, person), data)
 }
 
 fn withdrawn(kind: &str, subject: String, id: String) -> Sent {
-    event("record_withdrawn", id, None, subject, json!({"withdrawn_type": format!("kangyang.{kind}.v1"), "reason": "误报"}))
+    stated("record_withdrawn", id, None, subject, json!({"withdrawn_type": format!("kangyang.{kind}.v1"), "reason": "误报"}))
 }
 
 fn produce(k: &Kangyang, events: &[Sent]) {
@@ -180,7 +170,7 @@ impl Book {
                     "reviewed_type": "kangyang.trainee_completed.v1", "reason": "核实",
                     "decision": if confirms { "confirmed" } else { "rejected" },
                 });
-                Some(event("review_decided", id, None, trainee(&unit.0, unit.1), data))
+                Some(stated("review_decided", id, None, trainee(&unit.0, unit.1), data))
             }
             12..50 => {
                 let units: Vec<Unit> = self.said.iter().filter(|(_, s)| s.1.is_some()).map(|(u, _)| u.clone()).collect();

@@ -2,16 +2,13 @@
 //! A pin that ends before the last event of a partition is that log: completions are sent last, and pins walk down over them.
 use super::support::command::Kangyang;
 use super::support::fold::Random;
-use super::support::{kafka, root};
+use super::support::{event, filing, kafka, root, session};
 use arrow::util::display::array_value_to_string;
-use kangyang::contract::Contract;
 use kangyang::lake::Lake;
-use kangyang::models::{Engine, Opening, Pin};
-use kangyang::tree::Tree;
+use kangyang::models::Pin;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const PLAN: &str = "kangyang-2020-2022";
 const YEARS: [i64; 3] = [2020, 2021, 2022];
 const DISTRICTS: usize = 12;
 const COUNTS: [&str; 5] = ["completed", "persons", "held", "subsidised", "completed_to_date"];
@@ -29,21 +26,11 @@ struct Class {
     subsidised: bool,
 }
 
-fn event(kind: &str, id: String, subject: String, data: Value) -> Value {
-    json!({
-        "specversion": "1.0", "id": id, "source": "/city/test", "type": format!("kangyang.{kind}.v1"), "subject": subject,
-        "time": "2021-06-18T09:12:00+08:00", "data": data,
-    })
-}
-
 fn filed(id: &str, class: &Class) -> Value {
-    let data = json!({
-        "class_id": id, "plan": PLAN, "institution_id": "91410800TE5T00008T", "district_code": class.district,
-        "occupation": class.occupation, "level": "5", "training_kind": "upskilling", "subsidised": class.subsidised, "schooling": false,
-        "planned_total_minutes": 3600, "planned_practical_minutes": 2400, "starts_on": format!("{}-01-04", class.year),
-        "ends_on": format!("{}-12-24", class.year), "capacity": 45,
-    });
-    event("class_filed", format!("f-{id}"), format!("class/{id}"), data)
+    let mut data = filing(id, &class.district, class.year);
+    data["occupation"] = class.occupation.into();
+    data["subsidised"] = class.subsidised.into();
+    event("class_filed", &format!("f-{id}"), &format!("class/{id}"), data)
 }
 
 /// Which completions count (true) and which are held, by the contract's rule: of one person's in one occupation, level and year the
@@ -90,12 +77,7 @@ fn figures(units: &BTreeMap<Unit, bool>, classes: &BTreeMap<String, Class>) -> B
 }
 
 async fn cells(root: &std::path::Path, pin: &Pin) -> Cells {
-    let (schemas, queries) = (Tree::schemas(None).expect("schemas"), Tree::queries(None).expect("queries"));
-    let contract = std::sync::Arc::new(Contract::compile(&schemas).expect("a contract"));
-    let mut lake = Lake::open(root).await.expect("a lake");
-    let pinned = pin.clone().checked(&mut lake).await.expect("a pin of the lake");
-    let opening = Opening { lake: &lake, contract: &contract, queries: &queries, pinned: &pinned, memory: 1 << 30, scratch: root };
-    let mut engine = Engine::open(&opening).await.expect("a session");
+    let (mut engine, _) = session(root, Some(pin)).await;
     engine.keep(&["completions".into()]).await.expect("what counts");
     let mut all = Cells::new();
     for mart in ["completion_by_district_year", "completion_by_year"] {
@@ -137,7 +119,7 @@ fn dropping_one_completion_moves_only_its_own_cells_and_those_of_what_it_held() 
     let mut lines: Vec<Value> = classes.iter().map(|(id, class)| filed(id, class)).collect();
     for ((class, person), day) in &done {
         let data = json!({"class_id": class, "person_key": person, "result": "passed", "completed_on": day});
-        lines.push(event("trainee_completed", format!("c-{class}-{person}"), format!("class/{class}/person/{person}"), data));
+        lines.push(event("trainee_completed", &format!("c-{class}-{person}"), &format!("class/{class}/person/{person}"), data));
     }
     let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
     k.run_with_input(["produce", "-"], lines.join("\n").as_bytes()).exits(0);

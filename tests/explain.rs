@@ -1,11 +1,10 @@
 //! Every count opens up: as many events as the cell says, and only those. The units of a figure are told in SQL of their own, by another
 //! way than the figure is computed, so that each proves the other.
 use super::support::command::Kangyang;
+use super::support::session;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
-use kangyang::contract::Contract;
-use kangyang::lake::Lake;
-use kangyang::models::{Engine, Opening, Period, Pin, marts};
+use kangyang::models::{Engine, Period, marts};
 use kangyang::reports::explain::{Question, explain, explained, numbers};
 use kangyang::tree::Tree;
 use std::collections::BTreeSet;
@@ -51,11 +50,7 @@ const MOVES: [&str; 5] = ["certified_by_day", "figures_by_revision", "persons_by
 async fn lab(k: &Kangyang, period: Option<&str>) -> Engine {
     let root = std::fs::canonicalize(k.folder.path().join("demo")).expect("the demo's data");
     let (schemas, queries) = (Tree::schemas(None).expect("schemas"), Tree::queries(None).expect("queries"));
-    let contract = std::sync::Arc::new(Contract::compile(&schemas).expect("a contract"));
-    let mut lake = Lake::open(&root).await.expect("a lake");
-    let pinned = Pin::newest(&mut lake).await.expect("a pin");
-    let opening = Opening { lake: &lake, contract: &contract, queries: &queries, pinned: &pinned, memory: 1 << 30, scratch: &root };
-    let mut engine = Engine::open(&opening).await.expect("a session");
+    let (mut engine, pinned) = session(&root, None).await;
     let built = marts::built(&mut engine, &root.join("marts"), &pinned, &marts::inputs(&queries, &schemas)).expect("marts");
     assert!(built.is_some(), "the demo's marts are of this pin and this SQL");
     let plan = engine.plans().await.expect("plans").remove(0);

@@ -1,6 +1,6 @@
 //! Figures as of a date, and reports: the same pin gives the same bytes, whatever came since; what is published stays.
 use super::support::command::Kangyang;
-use super::support::{copy, kafka, root};
+use super::support::{copy, event, filing, kafka, root};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -8,24 +8,7 @@ fn lake(name: &str) -> Kangyang {
     Kangyang::on(kafka::broker(), name, &kafka::prefix(name))
 }
 
-fn event(kind: &str, id: &str, subject: &str, data: Value) -> String {
-    let time = "2021-06-18T09:12:00+08:00";
-    let full = format!("kangyang.{kind}.v1");
-    json!({"specversion": "1.0", "id": id, "source": "/city/test", "type": full, "subject": subject, "time": time, "data": data})
-        .to_string()
-}
-
-fn class(id: &str) -> String {
-    let data = json!({
-        "class_id": id, "plan": "kangyang-2020-2022", "institution_id": "91410800TE5T00008T", "district_code": "JZ07",
-        "occupation": "elderly_caregiver", "level": "5", "training_kind": "upskilling", "subsidised": true, "schooling": false,
-        "planned_total_minutes": 3600, "planned_practical_minutes": 2400, "starts_on": "2021-03-08", "ends_on": "2021-03-19",
-        "capacity": 45,
-    });
-    event("class_filed", &format!("f-{id}"), &format!("class/{id}"), data)
-}
-
-fn completion(class: &str, person: u32) -> String {
+fn completion(class: &str, person: u32) -> Value {
     let key = format!("{person:032x}");
     let data = json!({"class_id": class, "person_key": key, "result": "passed", "completed_on": "2021-03-19"});
     event("trainee_completed", &format!("c-{class}-{person}"), &format!("class/{class}/person/{key}"), data)
@@ -33,7 +16,8 @@ fn completion(class: &str, person: u32) -> String {
 
 /// Targets, a class and so many trainees, from a first number on, sent and taken in.
 fn take_in(k: &Kangyang, class_id: &str, persons: std::ops::Range<u32>) {
-    let lines: Vec<String> = std::iter::once(class(class_id)).chain(persons.map(|p| completion(class_id, p))).collect();
+    let class = event("class_filed", &format!("f-{class_id}"), &format!("class/{class_id}"), filing(class_id, "JZ07", 2021));
+    let lines: Vec<String> = std::iter::once(class).chain(persons.map(|p| completion(class_id, p))).map(|e| e.to_string()).collect();
     k.run_with_input(["produce", "-"], lines.join("\n").as_bytes()).exits(0);
     k.ok(["ingest", "--until-caught-up"]);
 }

@@ -6,11 +6,16 @@ pub mod command;
 pub mod fold;
 pub mod kafka;
 
+use kangyang::contract::Contract;
+use kangyang::lake::Lake;
+use kangyang::models::{Engine, Opening, Pin, Pinned};
+use kangyang::tree::Tree;
+use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 /// The repository's root.
 pub fn root() -> &'static Path {
@@ -131,4 +136,35 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(&path, &place).expect("a file can be copied");
         }
     }
+}
+
+/// An event of the city, whole; `kind` without `kangyang.` and `.v1`.
+pub fn event(kind: &str, id: &str, subject: &str, data: Value) -> Value {
+    json!({
+        "specversion": "1.0", "id": id, "source": "/city/test", "type": format!("kangyang.{kind}.v1"), "subject": subject,
+        "time": "2021-06-18T09:12:00+08:00", "data": data,
+    })
+}
+
+/// What a `class_filed` says of a class that lasts a year: subsidised, for elderly caregivers. A test changes what it is about.
+pub fn filing(class: &str, district: &str, year: i64) -> Value {
+    json!({
+        "class_id": class, "plan": "kangyang-2020-2022", "institution_id": "91410800TE5T00008T", "district_code": district,
+        "occupation": "elderly_caregiver", "level": "5", "training_kind": "upskilling", "subsidised": true, "schooling": false,
+        "planned_total_minutes": 3600, "planned_practical_minutes": 2400, "starts_on": format!("{year}-01-04"),
+        "ends_on": format!("{year}-12-24"), "capacity": 45,
+    })
+}
+
+/// A session of this process on a data root, below a pin or where the lake stands.
+pub async fn session(root: &Path, pin: Option<&Pin>) -> (Engine, Pinned) {
+    let (schemas, queries) = (Tree::schemas(None).expect("schemas"), Tree::queries(None).expect("queries"));
+    let contract = Arc::new(Contract::compile(&schemas).expect("a contract"));
+    let mut lake = Lake::open(root).await.expect("a lake");
+    let pinned = match pin {
+        Some(pin) => pin.clone().checked(&mut lake).await.expect("a pin of the lake"),
+        None => Pin::newest(&mut lake).await.expect("a pin"),
+    };
+    let opening = Opening { lake: &lake, contract: &contract, queries: &queries, pinned: &pinned, memory: 1 << 30, scratch: root };
+    (Engine::open(&opening).await.expect("a session"), pinned)
 }
