@@ -9,7 +9,7 @@ use kangyang::contract::Contract;
 use kangyang::error::{Context, Error, Exit, Result};
 use kangyang::lake::{Lake, compact, ingest, vacuum};
 use kangyang::log::{Log, produce, targets, topics};
-use kangyang::models::engine::sweep;
+use kangyang::models::engine::{Answer, sweep};
 use kangyang::models::{Engine, Opening, Period, Pin, Pinned, marts};
 use kangyang::reports::recipients::Recipient;
 use kangyang::reports::verify::{self, Claim};
@@ -150,7 +150,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
             let bad = engine.checks().await?;
             for f in &bad {
                 say(format!("{}: {}", f.model.name, f.model.sentence))?;
-                table::print(cli.format, &f.first.schema, &f.first.batches, &mut Stdout)?;
+                print(cli.format, &f.first)?;
                 say(if f.rows > f.first.rows() {
                     format!("the first {} of {} rows", f.first.rows(), f.rows)
                 } else {
@@ -202,25 +202,20 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
         Command::Nightly { date } => nightly::run(&settings, &contract, &schemas, runtime, date),
         Command::Explain(e) => runtime.block_on(async {
             let root = existing(&settings)?;
-            let (mut engine, pinned) = open(&settings, &contract, &root, &e.at).await?;
-            let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, &schemas);
-            let _built = marts::built(&mut engine, &root.join("marts"), &pinned, &inputs)?;
+            let mut engine = open_built(&settings, &contract, &schemas, &root, &e.at).await?;
             if let Some(period) = &e.period {
                 let plan = plan(&settings, &mut engine).await?;
                 engine.set_period(&Period::new(&plan, period)?)?;
             }
             let found = reports::explain::explain(&mut engine, &e.question()).await?;
-            let answer = if e.beside { &found.beside } else { &found.units };
-            if cli.format != table::Format::Table {
-                return table::print(cli.format, &answer.schema, &answer.batches, &mut table::Stdout);
+            if cli.format != Format::Table {
+                return if e.beside { print(cli.format, &found.beside(&mut engine).await?) } else { print(cli.format, &found.units) };
             }
             say(&found.title)?;
-            table::print(cli.format, &found.units.schema, &found.units.batches, &mut table::Stdout)?;
-            say(format!("\nBeside it, not counted: {}", found.beside.rows()))?;
-            if found.beside.rows() == 0 {
-                return Ok(());
-            }
-            table::print(cli.format, &found.beside.schema, &found.beside.batches, &mut table::Stdout)
+            print(cli.format, &found.units)?;
+            let beside = found.beside(&mut engine).await?;
+            say(format!("\nBeside it, not counted: {}", beside.rows()))?;
+            if beside.rows() > 0 { print(cli.format, &beside) } else { Ok(()) }
         }),
         Command::Close { period, signer } => runtime.block_on(async {
             let (log, root) = (Log::new(&settings)?, existing(&settings)?);
@@ -247,7 +242,7 @@ fn run(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<()> {
                 (None, None) => return Err(Error::usage("no query is given").hint("kangyang sql \"SELECT …\", or kangyang sql -f FILE")),
             };
             let root = existing(&settings)?;
-            let (mut engine, _) = open(&settings, &contract, &root, &at).await?;
+            let mut engine = open_built(&settings, &contract, &schemas, &root, &at).await?;
             let mut rows = engine.rows(&sql).await?;
             let mut out = BufWriter::new(Stdout);
             let mut printer = Printer::new(cli.format, rows.schema.clone(), &mut out)?;
@@ -291,6 +286,18 @@ async fn open(settings: &Settings, contract: &Arc<Contract>, root: &Path, at: &A
         complain("provisional: the log's end was not seen a minute after the as-of date, events before it may still be missing");
     }
     Ok((engine, pinned))
+}
+
+/// The same with the marts at hand that are built already for this pin, if there are.
+async fn open_built(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, root: &Path, at: &At) -> Result<Engine> {
+    let (mut engine, pinned) = open(settings, contract, root, at).await?;
+    let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, schemas);
+    marts::built(&mut engine, &root.join("marts"), &pinned, &inputs)?;
+    Ok(engine)
+}
+
+fn print(format: Format, answer: &Answer) -> Result<()> {
+    table::print(format, &answer.schema, &answer.batches, &mut BufWriter::new(Stdout))
 }
 
 /// Makes each report again at its own pin. Errors (exit 3): one does not agree; else (exit 1): one can't be made.

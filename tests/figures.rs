@@ -270,6 +270,7 @@ fn a_model_that_cannot_run_is_told_with_file_and_line() {
         ("SELECT 1 AS one\n".to_owned(), "state/broken.sql:1: the header is missing"),
         ("-- A model.\nSELECT 1 AS one\n".to_owned(), "state/broken.sql:2: the header's line `-- grain: …` is missing"),
         (format!("{head}SELECT *\nFROM evnts\n"), "state/broken.sql:4: unknown table evnts"),
+        (format!("{head}-- events: evnts\nSELECT 1 AS one\n"), "state/broken.sql:3: unknown event type evnts"),
         (format!("{head}SELECT *\nFROM broken\n"), "broken → broken"),
         (format!("{head}SELEC 1\n"), "SQL can't be read"),
         (format!("{head}SELECT nothing FROM events\n"), "state/broken.sql"),

@@ -67,6 +67,8 @@ pub struct Model {
     pub counts: Vec<Count>,
     /// Its header says `-- held: WHY`: its rows are made once and kept, though it is read once.
     pub held: bool,
+    /// The type of the events that its rows stand for, where its header says `-- events: NAME`: who looks these up reads no others.
+    pub events: Option<String>,
 }
 
 /// What a column of counts counts: so many rows of `units` as the cell says. Told in the model's header:
@@ -112,8 +114,15 @@ impl Dag {
                 let reads = tables(text).map_err(|e| Error::new(format!("{}: SQL can't be read", at(1))).detail(e))?;
                 let rereads = named_again(text).intersection(&reads).cloned().collect();
                 let (name, path, sql) = (stem.to_owned(), path.to_owned(), text.to_owned());
-                let held = text.lines().take_while(|l| l.starts_with("--")).any(|l| l.starts_with("-- held: "));
-                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads, counts, held };
+                let of_header = |key: &str| text.lines().take_while(|l| l.starts_with("--")).find_map(|l| l.strip_prefix(key));
+                let held = of_header("-- held: ").is_some();
+                let events = of_header("-- events: ").map(|e| e.trim().to_owned());
+                if let Some(unknown) = events.as_ref().filter(|e| !base.contains(*e)) {
+                    let line = text.lines().position(|l| l.starts_with("-- events: ")).map_or(1, |i| i + 1);
+                    let what = format!("{}: unknown event type {unknown}", at(line));
+                    return Err(Error::new(what).hint("name it as its schema file is named"));
+                }
+                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads, counts, held, events };
                 models.insert(stem.to_owned(), model);
             }
         }

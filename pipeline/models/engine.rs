@@ -276,12 +276,8 @@ impl Engine {
 
     /// Sets the span that the models of `reports/` are about.
     pub fn set_period(&mut self, period: &Period) -> Result<()> {
-        let failed = || "query session can't be changed".to_owned();
         let batch = Period::batch(Some(period))?;
-        let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).context(failed)?;
-        self.session.deregister_table("report_period").context(failed)?;
-        self.session.register_table("report_period", Arc::new(table)).context(failed)?;
-        Ok(())
+        self.remember("report_period", &Answer { schema: batch.schema(), batches: vec![batch] })
     }
 
     /// The plans that have targets, bytewise.
@@ -450,6 +446,15 @@ impl Engine {
                 self.provide_among(name, &needed).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Makes a query's answer known under a name, in place of the one that had it before.
+    pub fn remember(&mut self, name: &str, answer: &Answer) -> Result<()> {
+        let failed = || format!("rows can't be kept as {name}");
+        let table = MemTable::try_new(answer.schema.clone(), vec![answer.batches.clone()]).context(failed)?;
+        self.session.deregister_table(name).context(failed)?;
+        self.session.register_table(name, Arc::new(table)).context(failed)?;
         Ok(())
     }
 

@@ -125,29 +125,39 @@ pub fn inputs(queries: &Tree, schemas: &Tree) -> String {
     format!("{} {}", queries.digest(), schemas.digest())
 }
 
-/// Lets the session read marts that are built already, if they are of the same pin and inputs; the lock keeps a build from replacing
-/// them meanwhile. None: there are none, and the session makes them itself.
-pub fn built(engine: &mut Engine, dir: &Path, pinned: &Pinned, inputs: &str) -> Result<Option<std::fs::File>> {
+/// Lets the session read marts that are built already, if they are of the same pin and inputs, under names of its own: a build may
+/// replace them meanwhile. False: there are none such, and the session makes them itself.
+pub fn built(engine: &mut Engine, dir: &Path, pinned: &Pinned, inputs: &str) -> Result<bool> {
     let place = dir.join("build.json");
     if !place.exists() {
-        return Ok(None);
+        return Ok(false);
     }
-    let lock = lock(&dir.join(".lock"))?;
+    let _lock = lock(&dir.join(".lock"))?;
     let text = std::fs::read(&place).context(|| format!("file {} can't be read", place.display()))?;
     let note: serde_json::Value = serde_json::from_slice(&text).context(|| format!("file {} can't be read", place.display()))?;
     let says = |key: &str, value: &str| note.get(key).and_then(serde_json::Value::as_str) == Some(value);
     if !says("pin", &pinned.pin.to_string()) || !says("inputs", inputs) {
-        return Ok(None);
+        return Ok(false);
     }
-    for name in engine.dag.layer(Layer::Marts) {
-        let file = dir.join(format!("{name}.parquet"));
-        let unread = || format!("mart {} can't be read", file.display());
+    let names = engine.dag.layer(Layer::Marts);
+    if names.iter().any(|name| !dir.join(format!("{name}.parquet")).exists()) {
+        return Ok(false);
+    }
+    for name in names {
+        let (there, file) = (dir.join(format!("{name}.parquet")), engine.scratch().join(format!("{name}.parquet")));
+        let unread = || format!("mart {} can't be read", there.display());
+        second_name(&there, &file).context(unread)?;
         let opened = std::fs::File::open(&file).context(unread)?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(opened).context(unread)?;
         let rows = reader.metadata().file_metadata().num_rows() as usize;
         engine.serve(&name, &file, reader.schema().clone(), rows)?;
     }
-    Ok(Some(lock))
+    Ok(true)
+}
+
+/// A second name for a file, whose reader goes on reading it whatever becomes of the first; a copy where files have one name only.
+fn second_name(file: &Path, name: &Path) -> std::io::Result<()> {
+    std::fs::hard_link(file, name).or_else(|_| std::fs::copy(file, name).map(drop))
 }
 
 /// Puts the marts into their places, and last `build.json`: which pin they are of, and when they were built. One at a time does so.
@@ -158,10 +168,7 @@ pub fn note(dir: &Path, pinned: &Pinned, inputs: &str, built: &[Built]) -> Resul
     for b in built {
         let place = dir.join(format!("{}.parquet", b.name));
         let aside = Aside::beside(&place);
-        // A second name for the session's file, which goes on reading it; a copy where files have one name only.
-        std::fs::hard_link(&b.file, aside.path())
-            .or_else(|_| std::fs::copy(&b.file, aside.path()).map(drop))
-            .context(|| format!("mart {} can't be written", place.display()))?;
+        second_name(&b.file, aside.path()).context(|| format!("mart {} can't be written", place.display()))?;
         sync(aside.path())?;
         ready.push((aside, place));
     }

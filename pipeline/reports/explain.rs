@@ -23,14 +23,15 @@ pub struct Question {
 
 /// A figure with what is behind it.
 pub struct Explained {
-    /// What the figure is, in words: `completion_by_district_year.completed = 304 where …`.
+    /// The figure, in words: `completion_by_district_year.completed = 304 where …`.
     pub title: String,
     /// The figure.
     pub figure: i64,
     /// One row for each unit that counts.
     pub units: Answer,
-    /// What was held, withdrawn or in conflict beside it: the same columns, and which of these.
-    pub beside: Answer,
+    model: Model,
+    count: Count,
+    cell: RecordBatch,
 }
 
 /// The names of the city's row.
@@ -48,34 +49,64 @@ pub async fn explain(engine: &mut Engine, q: &Question) -> Result<Explained> {
     let column = cell.column_by_name(&count.column).and_then(|c| c.as_primitive_opt::<Int64Type>());
     let column = column.ok_or_else(|| Error::new(format!("model {}: column {} is no BIGINT", model.path, count.column)))?;
     let figure = column.iter().flatten().next().unwrap_or(0);
-    let sql = units(engine, &model, &count, &cell, None).await?;
-    let units = engine.query(&sql).await?;
+    let units = units(engine, &model, &count, &cell, None).await?;
     if units.rows() as i64 != figure {
         let what = format!("{}.{} is {figure}, and {} units are behind it", model.name, count.column, units.rows());
-        return Err(Error::refused(what)
-            .detail(known_by(&model, &cell)?)
-            .hint(format!("its header in {} says what it counts", model.path)));
+        return Err(Error::refused(what).detail(known_by(&model, &cell)?).hint(format!(
+            "what it counts is told by the headers of {} and of {}",
+            model.path,
+            engine.dag.get(&count.units)?.path
+        )));
     }
-    let mut parts = vec![];
-    for name in BESIDE.iter().filter(|b| **b != count.column) {
-        if let Some(other) = model.counts.iter().find(|c| c.column == *name) {
-            parts.push(self::units(engine, &model, other, &cell, Some(name)).await?);
-        }
-    }
-    let subjects = parts.iter().chain([&sql]).map(|p| format!("SELECT subject FROM ({p})")).collect::<Vec<_>>().join(" UNION ALL ");
-    parts.push(format!(
-        "SELECT 'conflict' AS beside, told.kafka_topic, told.kafka_partition, told.kafka_offset, told.id, told.source, told.subject,
-            told.type, told.recorded_at, told.origin, conflicts.kind AS why
-        FROM conflicts
-        INNER JOIN told ON told.kafka_topic = conflicts.kafka_topic AND told.kafka_partition = conflicts.kafka_partition
-            AND told.kafka_offset = conflicts.kafka_offset
-        WHERE conflicts.subject IN ({subjects})"
-    ));
-    let all = parts.iter().map(|p| format!("SELECT * FROM ({p})")).collect::<Vec<_>>().join(" UNION ALL ");
-    let order = "beside, kafka_topic, kafka_partition, kafka_offset";
-    let beside = engine.query(&format!("SELECT * FROM ({all}) ORDER BY {order}")).await?;
     let title = format!("{}.{} = {figure} where {}", model.name, count.column, known_by(&model, &cell)?);
-    Ok(Explained { title, figure, units, beside })
+    Ok(Explained { title, figure, units, model, count, cell })
+}
+
+impl Explained {
+    /// What was held, withdrawn or in conflict beside the figure: the columns of its units, and which of these.
+    pub async fn beside(&self, engine: &mut Engine) -> Result<Answer> {
+        let mut parts = vec![];
+        for name in BESIDE.iter().filter(|b| **b != self.count.column) {
+            if let Some(other) = self.model.counts.iter().find(|c| c.column == *name) {
+                parts.push(units(engine, &self.model, other, &self.cell, Some(name)).await?);
+            }
+        }
+        let mut subjects = vec![];
+        for (i, told) in parts.iter().chain([&self.units]).enumerate() {
+            engine.remember(&format!("explained_{i}"), told)?;
+            subjects.push(format!("SELECT subject FROM explained_{i}"));
+        }
+        let of_these = subjects.join(" UNION ALL ");
+        let conflicts = format!("SELECT {POSITION}, kind AS why FROM conflicts WHERE subject IN ({of_these})");
+        parts.push(told(engine, &conflicts, None, Some("conflict")).await?);
+        let schema = parts.first().map_or_else(|| self.units.schema.clone(), |p| p.schema.clone());
+        Ok(Answer { schema, batches: parts.into_iter().flat_map(|p| p.batches).collect() })
+    }
+}
+
+/// Where an event stands.
+const POSITION: &str = "kafka_topic, kafka_partition, kafka_offset";
+
+/// The messages at the positions that a query gives, as an auditor may see them, each with what the query says of it (`why`); `of` is
+/// the one type of event that they all are of, if that is known, else some may have been refused. The positions first and alone:
+/// knowing how few they are and where, the reader of events passes by what holds none of them.
+async fn told(engine: &mut Engine, positions: &str, of: Option<&str>, beside: Option<&str>) -> Result<Answer> {
+    let positions = engine.query(positions).await?;
+    engine.remember("explained_positions", &positions)?;
+    let role = beside.map(|b| format!("{} AS beside, ", quoted(b))).unwrap_or_default();
+    let (join, of) = match of {
+        Some(name) => ("INNER", format!("(SELECT * FROM told WHERE type = (SELECT type FROM event_types WHERE name = {}))", quoted(name))),
+        None => ("LEFT", "told".to_owned()),
+    };
+    let sql = format!(
+        "SELECT {role}unit.kafka_topic, unit.kafka_partition, unit.kafka_offset, told.id, told.source, told.subject, told.type,
+            told.recorded_at, told.origin, unit.why
+        FROM explained_positions AS unit
+        {join} JOIN {of} AS told ON told.kafka_topic = unit.kafka_topic
+            AND told.kafka_partition = unit.kafka_partition AND told.kafka_offset = unit.kafka_offset
+        ORDER BY unit.kafka_topic, unit.kafka_partition, unit.kafka_offset"
+    );
+    engine.query(&sql).await
 }
 
 fn model(engine: &Engine, q: &Question) -> Result<Model> {
@@ -153,8 +184,8 @@ fn known_by(model: &Model, row: &RecordBatch) -> Result<String> {
     Ok(shown.collect::<Result<Vec<_>>>()?.join(", "))
 }
 
-/// The query for a count's units: the rows that agree with the cell, each with its event and what it says of itself.
-async fn units(engine: &mut Engine, model: &Model, count: &Count, cell: &RecordBatch, beside: Option<&str>) -> Result<String> {
+/// A count's units: the rows that agree with the cell, each with its event and what it says of itself.
+async fn units(engine: &mut Engine, model: &Model, count: &Count, cell: &RecordBatch, beside: Option<&str>) -> Result<Answer> {
     let columns = engine.columns(&count.units).await?;
     let condition = count.condition.as_deref().map(|c| with_cell(c, model, cell)).transpose()?;
     let mut conditions: Vec<String> = condition.into_iter().map(|c| format!("({c})")).collect();
@@ -168,27 +199,18 @@ async fn units(engine: &mut Engine, model: &Model, count: &Count, cell: &RecordB
         }
     }
     let chosen = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-    let position = "kafka_topic, kafka_partition, kafka_offset";
     // A key of a person is for telling persons apart, never shown.
     let schema = cell.schema();
     let new = |name: &str| !name.starts_with("kafka_") && schema.column_with_name(name).is_none_or(|_| !key(model, name));
     let shown = columns.fields().iter().filter(|f| new(f.name()) && *f.data_type() != DataType::Binary && f.name() != "district");
     let why = shown.map(|f| format!("'{0}=' || CAST({0} AS VARCHAR)", f.name())).collect::<Vec<_>>().join(", ");
-    let which = match &count.one_per {
-        Some(k) => {
-            format!("DISTINCT ON ({k}) {position}, concat_ws(', ', {why}) AS why FROM {}{chosen} ORDER BY {k}, {position}", count.units)
-        }
-        None => format!("{position}, concat_ws(', ', {why}) AS why FROM {}{chosen}", count.units),
+    let (one, order) = match &count.one_per {
+        Some(k) => (format!("DISTINCT ON ({k}) "), format!(" ORDER BY {k}, {POSITION}")),
+        None => Default::default(),
     };
-    let role = beside.map(|b| format!("{} AS beside, ", quoted(b))).unwrap_or_default();
-    let order = if beside.is_none() { format!(" ORDER BY unit.{}", position.replace(", ", ", unit.")) } else { String::new() };
-    Ok(format!(
-        "SELECT {role}unit.kafka_topic, unit.kafka_partition, unit.kafka_offset, told.id, told.source, told.subject, told.type,
-            told.recorded_at, told.origin, unit.why
-        FROM (SELECT {which}) AS unit
-        LEFT JOIN told ON told.kafka_topic = unit.kafka_topic AND told.kafka_partition = unit.kafka_partition
-            AND told.kafka_offset = unit.kafka_offset{order}"
-    ))
+    let positions = format!("SELECT {one}{POSITION}, concat_ws(', ', {why}) AS why FROM {}{chosen}{order}", count.units);
+    let of = engine.dag.get(&count.units)?.events.clone();
+    told(engine, &positions, of.as_deref(), beside).await
 }
 
 /// Whether a condition speaks of `cell.NAME`.

@@ -1,5 +1,6 @@
 -- The completions that count or are held, with what their class says and nobody's key: for dashboards that slice.
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset)
+-- events: trainee_completed
 SELECT
     passed_completions.plan,                            -- the class's plan
     passed_completions.year,                            -- the year of completed_on

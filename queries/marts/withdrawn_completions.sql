@@ -1,5 +1,6 @@
 -- The completions withdrawn and not stated again, which would be in the plan if they were in force (核减).
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset), the last in force of its series
+-- events: trainee_completed
 SELECT
     ended_completions.kafka_topic,      -- where the completion stands: topic
     ended_completions.kafka_partition,  -- where the completion stands: partition

@@ -1,5 +1,6 @@
 -- The completions in the denominator of the certified share, and whether and when a certificate makes the trainee a certified one.
 -- grain: one completion, span of a certificate (null: none)
+-- events: trainee_completed
 SELECT
     trained.kafka_topic,               -- where the completion stands: topic
     trained.kafka_partition,           -- where the completion stands: partition

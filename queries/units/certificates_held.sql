@@ -1,5 +1,6 @@
 -- The certificates in force with the days on which each is valid, in the plan and district of its class.
 -- grain: one certificate in force (kafka_topic, kafka_partition, kafka_offset), first day of a span
+-- events: certificate_issued
 SELECT
     certificate_issued_in_force.kafka_topic,     -- where the certificate stands: topic
     certificate_issued_in_force.kafka_partition, -- where the certificate stands: partition

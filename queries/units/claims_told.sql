@@ -1,5 +1,6 @@
 -- The entries of claims with the district each stands in.
 -- grain: one entry of a claim's log (kafka_topic, kafka_partition, kafka_offset)
+-- events: subsidy_status_changed
 SELECT
     subsidy_entries.kafka_topic,     -- where the entry stands: topic
     subsidy_entries.kafka_partition, -- where the entry stands: partition

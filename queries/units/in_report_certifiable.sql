@@ -1,5 +1,6 @@
 -- The completions of the report's year in the denominator of the certified share, as they stood on its last day.
 -- grain: one completion, span of a certificate (null: none)
+-- events: trainee_completed
 SELECT
     certifiable_trained.kafka_topic,     -- where the completion stands: topic
     certifiable_trained.kafka_partition, -- where the completion stands: partition

@@ -1,5 +1,6 @@
 -- The certificates issued in the report's year that were valid on its last day, in the report's plan or without a class.
 -- grain: one certificate in force (kafka_topic, kafka_partition, kafka_offset)
+-- events: certificate_issued
 SELECT
     certificates_held.kafka_topic,     -- where the certificate stands: topic
     certificates_held.kafka_partition, -- where the certificate stands: partition

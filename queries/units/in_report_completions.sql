@@ -1,5 +1,6 @@
 -- The completions of the report's plan, counted or held, and which of the report's spans each is in.
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset)
+-- events: trainee_completed
 SELECT
     completions.kafka_topic,     -- where the completion stands: topic
     completions.kafka_partition, -- where the completion stands: partition

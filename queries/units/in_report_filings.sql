@@ -1,5 +1,6 @@
 -- The subsidised classes of the report's plan and year that had ended by its last day, each by its filing.
 -- grain: one subsidised class in force (kafka_topic, kafka_partition, kafka_offset of its filing)
+-- events: class_filed
 SELECT
     subsidised_filings.kafka_topic,     -- where the filing stands: topic
     subsidised_filings.kafka_partition, -- where the filing stands: partition

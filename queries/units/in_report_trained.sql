@@ -1,5 +1,6 @@
 -- The completions that count in the report's plan and year up to its last day, with the person.
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset)
+-- events: trainee_completed
 SELECT
     trained.kafka_topic,     -- where the completion stands: topic
     trained.kafka_partition, -- where the completion stands: partition

@@ -1,5 +1,6 @@
 -- The passed completions that the plan does not count, and why: not filed, schooling, or no target.
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset)
+-- events: trainee_completed
 SELECT
     kafka_topic,        -- where the completion stands: topic
     kafka_partition,    -- where the completion stands: partition

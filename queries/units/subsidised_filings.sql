@@ -1,5 +1,6 @@
 -- The subsidised classes with what the rule of the practical share makes of them, each by its filing.
 -- grain: one subsidised class in force (kafka_topic, kafka_partition, kafka_offset of its filing)
+-- events: class_filed
 SELECT
     class_filed_in_force.kafka_topic,     -- where the filing stands: topic
     class_filed_in_force.kafka_partition, -- where the filing stands: partition

@@ -1,5 +1,6 @@
 -- The completions that count, with the person and all that a figure tells them apart by.
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset)
+-- events: trainee_completed
 SELECT
     passed_completions.kafka_topic,          -- where the completion stands: topic
     passed_completions.kafka_partition,      -- where the completion stands: partition
