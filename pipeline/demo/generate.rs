@@ -51,6 +51,8 @@ pub struct Generator<'w> {
     pub payments: Vec<Payment>,
     /// Whose credit is recorded.
     pub credited: BTreeSet<usize>,
+    /// Who won in which contest, and whether a level goes with it.
+    pub awarded: BTreeMap<(String, usize), bool>,
     /// Who was trained in an occupation and level in classes that end in a year.
     pub trained: BTreeMap<(usize, Option<String>, i64), Vec<usize>>,
     /// Completions in the plan, by year, district and occupation, held ones included.
@@ -88,6 +90,7 @@ pub fn generate(contract: &Contract, seed: u64, trainees: usize) -> Result<Demo>
         certificates: vec![],
         payments: vec![],
         credited: BTreeSet::new(),
+        awarded: BTreeMap::new(),
         trained: BTreeMap::new(),
         done: BTreeMap::new(),
         shares: vec![],

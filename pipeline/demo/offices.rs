@@ -120,8 +120,14 @@ impl Generator<'_> {
             for ((o, occupation), rank) in contested.flat_map(|o| (1..=5_i64).map(move |rank| (o, rank))) {
                 let (person, _) = self.someone()?;
                 let (key, level) = (self.people.get(person).map(|p| p.key.clone()), occupation.levels.get(2).filter(|_| rank < 4));
+                let contest = format!("{year}-{}", occupation.code);
+                // Nobody wins twice in one contest.
+                if self.awarded.contains_key(&(contest.clone(), person)) {
+                    continue;
+                }
+                self.awarded.insert((contest.clone(), person), level.is_some());
                 let data = json!({
-                    "contest_id": format!("{year}-{}", occupation.code), "person_key": key, "contest_rank": rank,
+                    "contest_id": contest, "person_key": key, "contest_rank": rank,
                     "occupation": occupation.code, "promoted_level": level, "awarded_on": date(awarded),
                 });
                 self.tell("contest_awarded", office, awarded + 2, data)?;

@@ -120,7 +120,7 @@ impl Generator<'_> {
         let verdicts = self.verdicts();
         let mut figures = self.completed(&verdicts);
         figures.extend(self.people(&verdicts));
-        figures.extend([self.class_hours(), self.subsidies(), self.measures()]);
+        figures.extend([self.class_hours(), self.subsidies(), self.measures(), self.contests()]);
         let (repeats, rushes) = (self.repeats(), self.rushes(&verdicts));
         self.truth.leads.extend(repeats.into_iter().chain(rushes));
         (self.truth.figures, self.truth.years, self.truth.districts) = (figures, self.world.years.clone(), self.world.districts.len());
@@ -258,6 +258,16 @@ impl Generator<'_> {
             money.add(&key, 2, if p.status == "recovered" { p.amount } else { 0 });
         }
         money
+    }
+
+    /// Winners by contest; whom a level was promised got the certificate.
+    fn contests(&self) -> Figures {
+        let mut contests = Figures::new("contest_awards", &["contest_id"], &["awards", "promotions", "promoted"]);
+        for ((contest, _), promoted) in &self.awarded {
+            let counts = [1, i64::from(*promoted), i64::from(*promoted)];
+            counts.into_iter().enumerate().for_each(|(nth, n)| contests.add(&[contest], nth, n));
+        }
+        contests
     }
 
     fn measures(&self) -> Figures {
