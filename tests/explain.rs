@@ -10,7 +10,7 @@ use kangyang::tree::Tree;
 use std::collections::BTreeSet;
 
 /// Whole numbers that count no events: targets, ranks and amounts, and what others state as a number.
-const NO_COUNTS: [&str; 30] = [
+const NO_COUNTS: [&str; 31] = [
     "year",
     "month",
     "position",
@@ -41,6 +41,7 @@ const NO_COUNTS: [&str; 30] = [
     "late",
     "corrected",
     "rules",
+    "rows_delivered",
 ];
 
 /// Marts of moves and differences: their sums are counts, or differences of counts; their cells are not.
@@ -83,7 +84,21 @@ async fn cells(engine: &mut Engine, of: impl Fn(&str) -> bool, most: usize) -> u
             let known = known.filter(|(f, _)| {
                 let name = f.name().as_str();
                 name.ends_with("_code")
-                    || ["plan", "year", "month", "position", "metric", "dimension", "value", "fund"].contains(&name)
+                    || [
+                        "plan",
+                        "year",
+                        "month",
+                        "position",
+                        "metric",
+                        "dimension",
+                        "value",
+                        "fund",
+                        "level",
+                        "evaluator_id",
+                        "recipient",
+                        "contest_id",
+                    ]
+                    .contains(&name)
                     || ["subsidy_kind", "kafka_topic", "kafka_partition", "completed_on", "occupation", "sex", "reason", "ended_on"]
                         .contains(&name)
             });
