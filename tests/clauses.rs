@@ -72,3 +72,23 @@ fn every_mart_is_named() {
     missing.sort();
     assert!(missing.is_empty(), "no clause, and no list of auxiliary marts, in docs/clauses.md names {}", missing.join(", "));
 }
+
+#[test]
+fn every_event_type_feeds_a_model() {
+    let sql: String = ["state", "marts", "leads"]
+        .iter()
+        .flat_map(|layer| fs::read_dir(root().join("queries").join(layer)).expect("there are models"))
+        .map(|e| fs::read_to_string(e.expect("a folder can be listed").path()).expect("a model can be read"))
+        .collect();
+    let read: BTreeSet<&str> = sql
+        .lines()
+        .filter(|l| !l.starts_with("--"))
+        .filter_map(|l| l.split_once("FROM ").or_else(|| l.split_once("JOIN ")))
+        .filter_map(|(_, rest)| rest.split_whitespace().next())
+        .collect();
+    let list = fs::read_dir(root().join("schemas/events")).expect("there are event types");
+    let types = list.map(|e| e.expect("a folder can be listed").path().file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    let mut idle: Vec<String> = types.filter(|t| !read.contains(t.as_str())).collect();
+    idle.sort();
+    assert!(idle.is_empty(), "taken in and never read: {}", idle.join(", "));
+}

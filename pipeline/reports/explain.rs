@@ -50,7 +50,8 @@ pub async fn explain(engine: &mut Engine, q: &Question) -> Result<Explained> {
     let column = column.ok_or_else(|| Error::new(format!("model {}: column {} is no BIGINT", model.path, count.column)))?;
     let figure = column.iter().flatten().next().unwrap_or(0);
     let units = units(engine, &model, &count, &cell, None).await?;
-    if units.rows() as i64 != figure {
+    // Below zero a figure counts what is taken off.
+    if units.rows() as u64 != figure.unsigned_abs() {
         let what = format!("{}.{} is {figure}, and {} units are behind it", model.name, count.column, units.rows());
         return Err(Error::refused(what).detail(known_by(&model, &cell)?).hint(format!(
             "what it counts is told by the headers of {} and of {}",

@@ -1,5 +1,9 @@
 -- How the year's completions of each district, and of the city, grew month by month beside what was due by then: the figure of the pace.
 -- grain: one district of the plan (null: the city) and month of the period's year
+-- counts completed: in_report_completions where counted AND in_year AND completed_on IN (SELECT completed_on FROM report_months
+--     WHERE month = cell.month)
+-- counts completed_to_date: in_report_completions where counted AND in_year AND completed_on IN (SELECT completed_on FROM report_months
+--     WHERE month <= cell.month) AND cell.completed IS NOT NULL
 WITH
 
 months AS (

@@ -1,5 +1,7 @@
 -- 附表5 补贴资金情况表: what was paid and recovered in the year up to the period's last day, by fund and kind, in 万元; the whole is last.
 -- grain: one fund and kind of subsidy that the rules name or that was claimed, and the whole
+-- counts claims: in_report_claims one per district_code, fund, subsidy_kind, claim_id where cell.position IS NULL OR fund = cell.fund
+--     AND subsidy_kind = cell.subsidy_kind
 WITH
 
 due AS (

@@ -1,5 +1,8 @@
 -- 附表6 补报、更正、核减、口径变化: what changed since each period up to the report's was signed; each period ends with the city's row.
 -- grain: one closed period in its latest revision, district with any change, and the city
+-- counts late: in_report_changes where change = 'late'
+-- counts withdrawn: in_report_changes where change = 'withdrawn'
+-- counts revised: in_report_changes where change = 'now'
 --
 -- The figure is that of table 1: completions from January to the period's last day (人次). Those of persons and of what is held are in
 -- the mart `revisions`, earlier revisions too. Without closings there are no rows.

@@ -1,5 +1,28 @@
 -- 附表7 疑点汇总: how many leads there are of each rule about the period's year, as far as known; the whole is last. A lead is no finding.
 -- grain: one district of the plan, leads that concern no district, and the whole
+-- counts leads: in_report_leads
+-- counts repeat_training: in_report_leads where lead = 'repeat_training'
+-- counts session_overlap: in_report_leads where lead = 'session_overlap'
+-- counts trainer_is_trainee: in_report_leads where lead = 'trainer_is_trainee'
+-- counts trainer_overlap: in_report_leads where lead = 'trainer_overlap'
+-- counts identity_mismatch: in_report_leads where lead = 'identity_mismatch'
+-- counts shared_contact: in_report_leads where lead = 'shared_contact'
+-- counts bulk_sign_in: in_report_leads where lead = 'bulk_sign_in'
+-- counts roster_reuse: in_report_leads where lead = 'roster_reuse'
+-- counts over_capacity: in_report_leads where lead = 'over_capacity'
+-- counts hours_compressed: in_report_leads where lead = 'hours_compressed'
+-- counts hours_mismatch: in_report_leads where lead = 'hours_mismatch'
+-- counts bulk_issuing: in_report_leads where lead = 'bulk_issuing'
+-- counts certified_before_class: in_report_leads where lead = 'certified_before_class'
+-- counts certificate_odd: in_report_leads where lead = 'certificate_odd'
+-- counts not_listed: in_report_leads where lead = 'not_listed'
+-- counts other_district: in_report_leads where lead = 'other_district'
+-- counts identical_figures: in_report_leads where lead = 'identical_figures'
+-- counts december_rush: in_report_leads where lead = 'december_rush'
+-- counts paid_twice: in_report_leads where lead = 'paid_twice'
+-- counts wrong_fund: in_report_leads where lead = 'wrong_fund'
+-- counts paid_without_completion: in_report_leads where lead = 'paid_without_completion'
+-- counts list_hit: in_report_leads where lead = 'list_hit'
 WITH
 
 places AS (

@@ -1,5 +1,13 @@
 -- 分机构完成情况表: what each carrier's classes completed in the year up to the period's last day.
--- grain: one district and carrier with a completion that counts or is held
+-- grain: one district and institution with a completion that counts or is held
+-- counts classes: in_report_completions one per class_id where in_year AND institution = cell.institution
+--     AND position = (SELECT position FROM districts WHERE district = cell.district)
+-- counts completed: in_report_completions where counted AND in_year AND institution = cell.institution
+--     AND position = (SELECT position FROM districts WHERE district = cell.district)
+-- counts subsidised: in_report_completions where counted AND subsidised AND in_year AND institution = cell.institution
+--     AND position = (SELECT position FROM districts WHERE district = cell.district)
+-- counts held: in_report_completions where NOT counted AND in_year AND institution = cell.institution
+--     AND position = (SELECT position FROM districts WHERE district = cell.district)
 WITH
 
 done AS (

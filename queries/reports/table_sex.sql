@@ -1,5 +1,9 @@
 -- 分性别完成情况表: what counts of each occupation by sex in the year up to the period's last day; the whole is last.
 -- grain: one occupation, and the whole
+-- counts women: in_report_trained where sex = 'F'
+-- counts men: in_report_trained where sex = 'M'
+-- counts not_stated: in_report_trained where sex NOT IN ('F', 'M')
+-- counts completed: in_report_trained
 WITH
 
 listed AS (

@@ -7,7 +7,9 @@ SELECT
     completions.kafka_offset,    -- where the completion stands: offset
     districts.position,          -- the district's place in the annex
     completions.counted,         -- true: counts; false: held for review
+    completions.subsidised,      -- the class is subsidised
     completions.class_id,        -- the class
+    coalesce(institutions.institution_name, completions.institution_id) AS institution, -- the carrier's name, else its credit code
     completions.occupation,      -- what the class trains for
     completions.completed_on,    -- the day of completion
     completions.completed_on <= report_span.last_day AS to_date, -- up to the report's last day
@@ -20,3 +22,4 @@ SELECT
 FROM completions
 INNER JOIN report_span ON report_span.plan = completions.plan
 INNER JOIN districts ON districts.district_code = completions.district_code
+LEFT JOIN institutions ON institutions.institution_id = completions.institution_id

@@ -8,7 +8,9 @@ SELECT
     districts.position,      -- the district's place in the annex
     trained.class_id,        -- the class
     trained.person_key,      -- the person
-    trained.completed_on     -- the day of completion
+    trained.completed_on,    -- the day of completion
+    trained.occupation,      -- what the class trains for
+    coalesce(trained.sex, 'unknown') AS sex -- M or F; unknown: none is stated
 FROM trained
 INNER JOIN report_span
     ON report_span.plan = trained.plan
