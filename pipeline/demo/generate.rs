@@ -2,7 +2,6 @@
 //!
 //! Years, districts, occupations, levels and codes are reference data; persons are random keys.
 use super::outcomes::{Certificate, Payment};
-use super::pins::pins;
 use super::time::{DAY, HOUR, day};
 use super::training::{Class, Completion, Person, Trainer};
 use super::truth::Truth;
@@ -116,6 +115,5 @@ pub fn generate(contract: &Contract, seed: u64, trainees: usize) -> Result<Demo>
     g.refusals()?;
     g.count();
     g.events.sort_by_key(|e| e.recorded_at);
-    pins(&mut g.events);
     Ok(Demo { events: g.events, truth: g.truth })
 }

@@ -5,10 +5,10 @@ mod generate;
 mod mishaps;
 mod offices;
 mod outcomes;
-mod pins;
 mod plant;
 mod random;
 mod schedule;
+mod sign;
 mod tell;
 mod time;
 mod training;
@@ -21,7 +21,7 @@ use crate::error::{Context, Error, Result};
 use crate::lake::{Lake, ingest};
 use crate::log::embedded::{Embedded, IN_FLIGHT};
 use crate::log::produce::Producer;
-use crate::models::{Engine, Opening, Period, Pin, marts};
+use crate::models::{Engine, Opening, Period, Pin, Pinned, marts};
 use crate::reports;
 use crate::table::{self, Format, Stdout, say};
 use crate::tree::Tree;
@@ -53,11 +53,38 @@ pub fn run(settings: &Settings, contract: Arc<Contract>, schemas: &Tree, runtime
     let demo = generate::generate(&contract, size.seed, size.trainees)?;
     say(format!("{} events of {} districts, through an embedded broker into {place}\n", demo.events.len(), demo.truth.districts))?;
     let broker = Embedded::start(&settings.topic_prefix)?;
-    let read = flow(settings, &contract, &broker, &root, runtime, &demo.events)?;
+    let queries = Tree::queries(settings.queries.as_deref())?;
+    let at = Session { settings, contract: &contract, schemas, queries: &queries, root: &root };
+    let read = flow(&at, &broker, runtime, &demo)?;
     if read != demo.events.len() as u64 {
         return Err(Error::new("the embedded broker lost messages").detail(format!("{} sent, {read} read", demo.events.len())));
     }
-    runtime.block_on(show(settings, &contract, schemas, &root, place, &demo.truth))
+    runtime.block_on(show(&at, place, &demo.truth))
+}
+
+/// What a query session of the demo is opened on.
+struct Session<'a> {
+    settings: &'a Settings,
+    contract: &'a Arc<Contract>,
+    schemas: &'a Tree,
+    queries: &'a Tree,
+    root: &'a Path,
+}
+
+impl<'a> Session<'a> {
+    fn request(&'a self, period: &'a Period, pinned: &'a Pinned) -> reports::Request<'a> {
+        let Session { contract, schemas, queries, root, .. } = self;
+        reports::Request { recipient: None, period, pinned, contract, schemas, queries, root }
+    }
+}
+
+/// A session on the lake as it is now.
+async fn session(at: &Session<'_>) -> Result<(Engine, Pinned)> {
+    let mut lake = Lake::open(at.root).await?;
+    let pinned = Pin::newest(&mut lake).await?;
+    let memory = at.settings.memory_limit.unwrap_or_else(config::half_of_memory);
+    let opening = Opening { lake: &lake, contract: at.contract, queries: at.queries, pinned: &pinned, memory, scratch: at.root };
+    Ok((Engine::open(&opening).await?, pinned))
 }
 
 /// Removes what an earlier demo left, all but its mark, so that it stays a demo's own if this is stopped half-way. Error: the folder is
@@ -76,45 +103,43 @@ fn clear(place: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Sends a bounded number of events, lets ingest catch up, and so on: the broker never holds more than it keeps.
-fn flow(
-    settings: &Settings,
-    contract: &Arc<Contract>,
-    broker: &Embedded,
-    root: &Path,
-    runtime: &Handle,
-    events: &[generate::Event],
-) -> Result<u64> {
-    let mut read = 0;
-    for part in events.chunks(IN_FLIGHT) {
-        let mut producer = Producer::new(broker.log())?;
-        for e in part {
-            producer.send(e.topic, &e.key, &e.payload, Some(e.recorded_at))?;
+/// Sends a bounded number of events, lets ingest catch up, and so on: the broker never holds more than it keeps. Before a closing is
+/// sent, the report that it signs is published.
+fn flow(at: &Session<'_>, broker: &Embedded, runtime: &Handle, demo: &generate::Demo) -> Result<u64> {
+    let (mut read, mut signed) = (0, sign::Signed::default());
+    for until_signed in demo.events.chunk_by(|_, next| !sign::signs(next)) {
+        for part in until_signed.chunks(IN_FLIGHT) {
+            let mut producer = Producer::new(broker.log())?;
+            for e in part {
+                match sign::signs(e) {
+                    true => {
+                        let payload = runtime.block_on(signed.closing(e, at, &demo.truth.plan))?;
+                        producer.send(e.topic, &e.key, &payload, Some(e.recorded_at))?;
+                    }
+                    false => producer.send(e.topic, &e.key, &e.payload, Some(e.recorded_at))?,
+                }
+            }
+            producer.finish()?;
+            let lake = runtime.block_on(Lake::create(at.root, at.contract, &at.settings.topic_prefix))?;
+            let options = ingest::Options {
+                group: at.settings.group.clone(),
+                interval: at.settings.commit_interval,
+                bytes: at.settings.commit_bytes,
+                until_caught_up: true,
+                accept_loss: false,
+                stop: Arc::new(AtomicBool::new(false)),
+            };
+            read += ingest::ingest(broker.log(), at.contract.clone(), lake, runtime, options)?.messages;
         }
-        producer.finish()?;
-        let lake = runtime.block_on(Lake::create(root, contract, &settings.topic_prefix))?;
-        let options = ingest::Options {
-            group: settings.group.clone(),
-            interval: settings.commit_interval,
-            bytes: settings.commit_bytes,
-            until_caught_up: true,
-            accept_loss: false,
-            stop: Arc::new(AtomicBool::new(false)),
-        };
-        read += ingest::ingest(broker.log(), contract.clone(), lake, runtime, options)?.messages;
     }
     Ok(read)
 }
 
-async fn show(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, root: &Path, place: &str, truth: &Truth) -> Result<()> {
-    let queries = Tree::queries(settings.queries.as_deref())?;
-    let mut lake = Lake::open(root).await?;
-    let pinned = Pin::newest(&mut lake).await?;
-    let memory = settings.memory_limit.unwrap_or_else(config::half_of_memory);
-    let mut engine = Engine::open(&Opening { lake: &lake, contract, queries: &queries, pinned: &pinned, memory, scratch: root }).await?;
-    let dir = root.join("marts");
+async fn show(at: &Session<'_>, place: &str, truth: &Truth) -> Result<()> {
+    let (mut engine, pinned) = session(at).await?;
+    let dir = at.root.join("marts");
     let built = marts::build(&mut engine, &dir).await?;
-    marts::note(&dir, &pinned, &marts::inputs(&queries, schemas), &built)?;
+    marts::note(&dir, &pinned, &marts::inputs(at.queries, at.schemas), &built)?;
 
     let table = compare::table(&mut engine, truth).await?;
     table::print(Format::Table, &table.schema(), std::slice::from_ref(&table), &mut Stdout)?;
@@ -137,9 +162,8 @@ async fn show(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, roo
     let last = truth.years.last().copied().unwrap_or_default();
     let name = format!("{last}-12");
     let period = Period::new(&truth.plan, &name)?;
-    let request = reports::Request { recipient: None, period: &period, pinned: &pinned, contract, schemas, queries: &queries, root };
-    let done = reports::publish(&mut engine, &request).await?;
-    let report = done.dir.strip_prefix(root).map(|p| Path::new(place).join(p)).unwrap_or_else(|_| done.dir.clone());
+    let done = reports::publish(&mut engine, &at.request(&period, &pinned)).await?;
+    let report = done.dir.strip_prefix(at.root).map(|p| Path::new(place).join(p)).unwrap_or_else(|_| done.dir.clone());
     say(format!(
         "The lake is in {place}/events, the figures in {place}/marts/*.parquet, the report for {name} in {}.\n",
         report.display()

@@ -1,6 +1,6 @@
 //! What the offices do beside the classes: targets and lists, reviews, measures, contests, credit records, matches, extracts, closings.
 use super::generate::Generator;
-use super::pins::NO_PIN;
+use super::sign::NO_PIN;
 use super::tell::Told;
 use super::time::{DAY, date, day};
 use super::training::{Class, Completion};
