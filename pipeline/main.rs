@@ -377,8 +377,9 @@ async fn build(settings: &Settings, contract: &Arc<Contract>, schemas: &Tree, ro
     let (mut engine, pinned) = open(settings, contract, root, at).await?;
     let dir = root.join("marts");
     let inputs = marts::inputs(&Tree::queries(settings.queries.as_deref())?, schemas);
-    let built = marts::build(&mut engine, &dir).await?;
+    let mut built = marts::build(&mut engine, &dir).await?;
     marts::note(&dir, &pinned, &inputs, &built)?;
+    built.retain(|b| !b.kept);
     Ok((engine, built))
 }
 

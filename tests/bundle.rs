@@ -145,14 +145,15 @@ fn a_bundle_follows_the_settings_of_reference_data() {
     rewrite("published_figures.csv", row, &format!("{row}kangyang-2020-2022,2020-06,JZ07,77,[A] 本测试\n"));
     k.set("KANGYANG_SCHEMAS", &schemas.display().to_string());
     copy(&made().data(), &k.data());
-    k.ok(["report", "--period", "2021-06", "--bundle"]);
+    let shown = k.ok(["report", "--period", "2021-06", "--bundle"]);
+    assert!(shown.contains("统计截止时间：2021年6月25日") && !shown.contains("6月30日"), "the day on which counting ends: {shown}");
     let zip = k.data().join("reports/2021-06/bundle-r2.zip");
     let (code, said) = recompute(unpacked(&zip, "unpacked").path());
     assert!(code == Some(0) && said.contains("equal: 13 rows of 18 columns"), "{said}");
     let (ours, before) = (&members(&zip)["report/table_1.csv"], &members(&self::zip(made()))["report/table_1.csv"]);
     assert!(ours != before, "the settings change something");
     // A year too, whose last month it is.
-    k.ok(["report", "--period", "2022", "--bundle"]);
+    assert!(k.ok(["report", "--period", "2022", "--bundle"]).contains("统计截止时间：2022年12月31日"));
     let (code, said) = recompute(unpacked(&k.data().join("reports/2022/bundle-r1.zip"), "unpacked").path());
     assert!(code == Some(0) && said.contains("equal"), "{said}");
 }

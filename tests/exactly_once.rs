@@ -339,12 +339,12 @@ fn what_was_refused_before_a_crash_stays_refused_under_new_schemas() {
     producer.flush();
     k.set("KANGYANG_SCHEMAS", &before.path().display().to_string());
     k.ok(["ingest", "--until-caught-up"]);
+    k.env.pop();
     assert_eq!(k.sql("SELECT kafka_offset FROM rejects"), [["0"]]);
     let log = k.data().join("events/_delta_log");
     let commits = std::fs::read_dir(&log).expect("the table's log").flatten().map(|e| e.path());
     let last = commits.filter(|p| p.extension().is_some_and(|x| x == "json")).max().expect("a commit");
     std::fs::remove_file(last).expect("the commit can be taken away");
-    k.env.pop();
     k.set("KANGYANG_SCHEMAS", &after.path().display().to_string());
     k.ok(["ingest", "--until-caught-up"]);
     k.env.pop();

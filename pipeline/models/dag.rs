@@ -20,7 +20,7 @@ pub enum Layer {
     Checks,
     /// Leads (疑点).
     Leads,
-    /// What a figure counts, unit by unit: read to explain one, never built.
+    /// What a figure counts, unit by unit: read to explain one.
     Units,
     /// What an auditor is given of the events behind a report, without keys of persons.
     Bundle,
@@ -67,6 +67,8 @@ pub struct Model {
     pub counts: Vec<Count>,
     /// Its header says `-- held: WHY`: its rows are made once and kept, though it is read once.
     pub held: bool,
+    /// Its header says `-- kept: WHY`: a build keeps its rows beside the marts, for who asks what is behind a figure.
+    pub kept: bool,
     /// The type of the events that its rows stand for, where its header says `-- events: NAME`: who looks these up reads no others.
     pub events: Option<String>,
 }
@@ -115,14 +117,14 @@ impl Dag {
                 let rereads = named_again(text).intersection(&reads).cloned().collect();
                 let (name, path, sql) = (stem.to_owned(), path.to_owned(), text.to_owned());
                 let of_header = |key: &str| text.lines().take_while(|l| l.starts_with("--")).find_map(|l| l.strip_prefix(key));
-                let held = of_header("-- held: ").is_some();
+                let (held, kept) = (of_header("-- held: ").is_some(), of_header("-- kept: ").is_some());
                 let events = of_header("-- events: ").map(|e| e.trim().to_owned());
                 if let Some(unknown) = events.as_ref().filter(|e| !base.contains(*e)) {
                     let line = text.lines().position(|l| l.starts_with("-- events: ")).map_or(1, |i| i + 1);
                     let what = format!("{}: unknown event type {unknown}", at(line));
                     return Err(Error::new(what).hint("name it as its schema file is named"));
                 }
-                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads, counts, held, events };
+                let model = Model { name, layer, path, sql, sentence, grain, reads, rereads, counts, held, kept, events };
                 models.insert(stem.to_owned(), model);
             }
         }
@@ -159,6 +161,11 @@ impl Dag {
     /// The names of a layer's models.
     pub fn layer(&self, layer: Layer) -> Vec<String> {
         self.models.values().filter(|m| m.layer == layer).map(|m| m.name.clone()).collect()
+    }
+
+    /// The names of what a build leaves behind: the marts, and the models that are kept beside them.
+    pub fn built(&self) -> Vec<String> {
+        self.models.values().filter(|m| m.layer == Layer::Marts || m.kept).map(|m| m.name.clone()).collect()
     }
 
     /// The models that the targets need, themselves included, in order; without those that are `ready`, and what only these need.

@@ -1,6 +1,5 @@
 //! `build`: every mart as one plain Parquet file, replaced by rename, so that a reader finds the old one or the new one, whole; all of
 //! them at the end and under a lock, so that two builds never leave marts of two pins.
-use super::dag::Layer;
 use super::engine::Engine;
 use super::pin::Pinned;
 use crate::durable::{Aside, lock, replace, sweep, sync};
@@ -21,15 +20,26 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// One mart as built.
+/// One model as built.
 #[derive(Clone, Debug)]
 pub struct Built {
     /// Its name.
     pub name: String,
+    /// Not a mart, but what is kept beside them.
+    pub kept: bool,
     /// Its rows.
     pub rows: usize,
     /// Its file, which the session reads and keeps: [`note`] puts the mart into its place.
     file: PathBuf,
+}
+
+/// The folder beside the marts for what is kept of the units that figures count. It may be removed: explain makes them itself.
+const UNITS: &str = ".units";
+
+/// Where a model's file lies; `dir` is the marts' folder.
+fn place(dir: &Path, name: &str, kept: bool) -> PathBuf {
+    let folder = if kept { dir.with_file_name(UNITS) } else { dir.to_owned() };
+    folder.join(format!("{name}.parquet"))
 }
 
 /// How every figure's Parquet file is written: the same rows give the same bytes.
@@ -40,19 +50,22 @@ pub fn writer_options() -> Result<ArrowWriterOptions> {
     Ok(ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true))
 }
 
-/// Runs every mart, in the order of the DAG. Their files are the session's until [`note`] puts them into `dir`.
+/// Runs every mart, and what is kept beside them, in the order of the DAG. Their files are the session's until [`note`] puts them into
+/// place.
 pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
-    std::fs::create_dir_all(dir).context(|| format!("folder {} can't be made", dir.display()))?;
-    let marts = engine.dag.layer(Layer::Marts);
-    let steps = engine.dag.needed(&marts, &BTreeSet::new());
+    for folder in [dir.to_owned(), dir.with_file_name(UNITS)] {
+        std::fs::create_dir_all(&folder).context(|| format!("folder {} can't be made", folder.display()))?;
+    }
+    let wanted = engine.dag.built();
+    let steps = engine.dag.needed(&wanted, &BTreeSet::new());
     let mut built = vec![];
     for (at, name) in steps.iter().enumerate() {
         let begun = std::time::Instant::now();
-        if marts.contains(name) {
+        if wanted.contains(name) {
             let file = engine.scratch().join(format!("{name}.parquet"));
             let (schema, rows) = write(engine, name, &file).await?;
             engine.serve(name, &file, schema, rows)?;
-            built.push(Built { name: name.clone(), rows, file });
+            built.push(Built { name: name.clone(), kept: engine.dag.get(name)?.kept, rows, file });
         } else {
             engine.provide_among(name, &steps).await?;
         }
@@ -128,23 +141,27 @@ pub fn inputs(queries: &Tree, schemas: &Tree) -> String {
 /// Lets the session read marts that are built already, if they are of the same pin and inputs, under names of its own: a build may
 /// replace them meanwhile. False: there are none such, and the session makes them itself.
 pub fn built(engine: &mut Engine, dir: &Path, pinned: &Pinned, inputs: &str) -> Result<bool> {
-    let place = dir.join("build.json");
-    if !place.exists() {
+    let told = dir.join("build.json");
+    if !told.exists() {
         return Ok(false);
     }
     let _lock = lock(&dir.join(".lock"))?;
-    let text = std::fs::read(&place).context(|| format!("file {} can't be read", place.display()))?;
-    let note: serde_json::Value = serde_json::from_slice(&text).context(|| format!("file {} can't be read", place.display()))?;
+    let text = std::fs::read(&told).context(|| format!("file {} can't be read", told.display()))?;
+    let note: serde_json::Value = serde_json::from_slice(&text).context(|| format!("file {} can't be read", told.display()))?;
     let says = |key: &str, value: &str| note.get(key).and_then(serde_json::Value::as_str) == Some(value);
     if !says("pin", &pinned.pin.to_string()) || !says("inputs", inputs) {
         return Ok(false);
     }
-    let names = engine.dag.layer(Layer::Marts);
-    if names.iter().any(|name| !dir.join(format!("{name}.parquet")).exists()) {
+    let models: Vec<(String, bool)> =
+        engine.dag.built().into_iter().map(|n| Ok((n.clone(), engine.dag.get(&n)?.kept))).collect::<Result<_>>()?;
+    if models.iter().any(|(name, kept)| !kept && !place(dir, name, false).exists()) {
         return Ok(false);
     }
-    for name in names {
-        let (there, file) = (dir.join(format!("{name}.parquet")), engine.scratch().join(format!("{name}.parquet")));
+    for (name, kept) in models {
+        let (there, file) = (place(dir, &name, kept), engine.scratch().join(format!("{name}.parquet")));
+        if kept && !there.exists() {
+            continue;
+        }
         let unread = || format!("mart {} can't be read", there.display());
         second_name(&there, &file).context(unread)?;
         let opened = std::fs::File::open(&file).context(unread)?;
@@ -160,29 +177,37 @@ fn second_name(file: &Path, name: &Path) -> std::io::Result<()> {
     std::fs::hard_link(file, name).or_else(|_| std::fs::copy(file, name).map(drop))
 }
 
-/// Puts the marts into their places, and last `build.json`: which pin they are of, and when they were built. One at a time does so.
+/// Puts the models into their places, and `build.json` beside the marts: which pin they are of, and when they were built. One at a time
+/// does so. What they were computed from is told last: a crash in the middle leaves marts that no session takes for those of a pin.
 pub fn note(dir: &Path, pinned: &Pinned, inputs: &str, built: &[Built]) -> Result<()> {
     let _lock = lock(&dir.join(".lock"))?;
     sweep(dir)?;
+    sweep(&dir.with_file_name(UNITS))?;
     let mut ready = vec![];
     for b in built {
-        let place = dir.join(format!("{}.parquet", b.name));
+        let place = place(dir, &b.name, b.kept);
         let aside = Aside::beside(&place);
         second_name(&b.file, aside.path()).context(|| format!("mart {} can't be written", place.display()))?;
         sync(aside.path())?;
         ready.push((aside, place));
     }
+    let marts = built.iter().filter(|b| !b.kept).map(|b| (b.name.clone(), json!({ "rows": b.rows })));
+    let (marts, built_at) =
+        (marts.collect::<serde_json::Map<_, _>>(), chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let tell = |inputs: Option<&str>| {
+        let text = json!({
+            "pin": pinned.pin.to_string(),
+            "as_of": pinned.as_of.map(|t| t.to_rfc3339()),
+            "provisional": pinned.provisional,
+            "inputs": inputs,
+            "built_at": built_at,
+            "marts": marts,
+        });
+        replace(&dir.join("build.json"), format!("{text:#}\n").as_bytes())
+    };
+    tell(None)?;
     ready.into_iter().try_for_each(|(aside, place)| aside.into_place(&place))?;
-    let marts: serde_json::Map<String, serde_json::Value> = built.iter().map(|b| (b.name.clone(), json!({ "rows": b.rows }))).collect();
-    let text = json!({
-        "pin": pinned.pin.to_string(),
-        "as_of": pinned.as_of.map(|t| t.to_rfc3339()),
-        "provisional": pinned.provisional,
-        "inputs": inputs,
-        "built_at": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        "marts": marts,
-    });
-    replace(&dir.join("build.json"), format!("{text:#}\n").as_bytes())
+    tell(Some(inputs))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::models::engine::Finding;
 use crate::models::{Engine, FIGURES, Layer, Period, Pinned, marts};
 use crate::tree::Tree;
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use form::{Form, Sheet, Vars, View};
 use manifest::{FORMAT, Manifest, Output, revisions, sha256};
 use recipients::Recipient;
@@ -209,6 +209,11 @@ async fn vars(engine: &mut Engine, r: &Request<'_>, manifest: &Manifest) -> Resu
         Ok::<i32, Error>(years.iter().flatten().next().map_or(0, |y| y as i32))
     };
     (vars.first_year, vars.last_year) = (year(0)?, year(1)?);
+    // Not the month's last day where the setting has a cut-off day: report_span knows.
+    let day = engine.query("SELECT last_day FROM report_span").await?.batch()?;
+    let day = day.columns().first().and_then(|c| c.as_primitive_opt::<Date32Type>()).and_then(|c| c.iter().flatten().next());
+    let day = day.and_then(Date32Type::to_naive_date_opt);
+    vars.as_of_day = day.ok_or_else(|| Error::new("model report_span: column last_day holds no date"))?;
     vars.provisional = manifest.provisional;
     vars.pin.clone_from(&manifest.pin);
     vars.inputs = manifest.inputs_digest();

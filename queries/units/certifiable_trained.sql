@@ -1,6 +1,7 @@
 -- The completions in the denominator of the certified share, and whether and when a certificate makes the trainee a certified one.
 -- grain: one completion, span of a certificate (null: none)
 -- events: trainee_completed
+-- kept: whoever asks for certified persons would wait for the whole fold
 SELECT
     trained.kafka_topic,               -- where the completion stands: topic
     trained.kafka_partition,           -- where the completion stands: partition

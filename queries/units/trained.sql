@@ -1,6 +1,7 @@
 -- The completions that count, with the person and all that a figure tells them apart by.
 -- grain: one completion (kafka_topic, kafka_partition, kafka_offset)
 -- events: trainee_completed
+-- kept: whoever asks for persons would wait for the whole fold
 SELECT
     passed_completions.kafka_topic,          -- where the completion stands: topic
     passed_completions.kafka_partition,      -- where the completion stands: partition
