@@ -163,9 +163,9 @@ impl Dag {
         self.models.values().filter(|m| m.layer == layer).map(|m| m.name.clone()).collect()
     }
 
-    /// The names of what a build leaves behind: the marts, and the models that are kept beside them.
-    pub fn built(&self) -> Vec<String> {
-        self.models.values().filter(|m| m.layer == Layer::Marts || m.kept).map(|m| m.name.clone()).collect()
+    /// What a build leaves behind: the marts (false), and what is kept beside them (true).
+    pub fn built(&self) -> BTreeMap<String, bool> {
+        self.models.values().filter(|m| m.layer == Layer::Marts || m.kept).map(|m| (m.name.clone(), m.layer != Layer::Marts)).collect()
     }
 
     /// The models that the targets need, themselves included, in order; without those that are `ready`, and what only these need.

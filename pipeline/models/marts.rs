@@ -57,15 +57,15 @@ pub async fn build(engine: &mut Engine, dir: &Path) -> Result<Vec<Built>> {
         std::fs::create_dir_all(&folder).context(|| format!("folder {} can't be made", folder.display()))?;
     }
     let wanted = engine.dag.built();
-    let steps = engine.dag.needed(&wanted, &BTreeSet::new());
+    let steps = engine.dag.needed(&wanted.keys().cloned().collect::<Vec<_>>(), &BTreeSet::new());
     let mut built = vec![];
     for (at, name) in steps.iter().enumerate() {
         let begun = std::time::Instant::now();
-        if wanted.contains(name) {
+        if let Some(kept) = wanted.get(name) {
             let file = engine.scratch().join(format!("{name}.parquet"));
             let (schema, rows) = write(engine, name, &file).await?;
             engine.serve(name, &file, schema, rows)?;
-            built.push(Built { name: name.clone(), kept: engine.dag.get(name)?.kept, rows, file });
+            built.push(Built { name: name.clone(), kept: *kept, rows, file });
         } else {
             engine.provide_among(name, &steps).await?;
         }
@@ -152,8 +152,7 @@ pub fn built(engine: &mut Engine, dir: &Path, pinned: &Pinned, inputs: &str) -> 
     if !says("pin", &pinned.pin.to_string()) || !says("inputs", inputs) {
         return Ok(false);
     }
-    let models: Vec<(String, bool)> =
-        engine.dag.built().into_iter().map(|n| Ok((n.clone(), engine.dag.get(&n)?.kept))).collect::<Result<_>>()?;
+    let models = engine.dag.built();
     if models.iter().any(|(name, kept)| !kept && !place(dir, name, false).exists()) {
         return Ok(false);
     }
@@ -206,7 +205,10 @@ pub fn note(dir: &Path, pinned: &Pinned, inputs: &str, built: &[Built]) -> Resul
         replace(&dir.join("build.json"), format!("{text:#}\n").as_bytes())
     };
     tell(None)?;
-    ready.into_iter().try_for_each(|(aside, place)| aside.into_place(&place))?;
+    for (aside, place) in ready {
+        aside.into_place(&place)?;
+        sync(&place)?;
+    }
     tell(Some(inputs))
 }
 
