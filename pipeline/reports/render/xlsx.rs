@@ -8,6 +8,9 @@ use crate::table::Align;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 use unicode_width::UnicodeWidthStr;
 
+/// A table of so many rows is printed on one page, however tall they are: places to sign stand on no page of their own.
+const ON_ONE_PAGE: usize = 20;
+
 /// Rows of the layout, from 0: number, title, unit line, the header's rows, column numbers where the form has them, then the data.
 const UNIT_LINE: u32 = 2;
 const HEADER: u32 = 3;
@@ -102,7 +105,8 @@ fn fill(ws: &mut Worksheet, sheet: &Sheet, parts: &[(usize, usize, &str)], vars:
     ws.set_row_height(notes, 6 + 12 * lines(&form.notes(), width(0, widths.len()) * 10 / 9))?.set_row_height(notes + 1, 28)?;
     let left = form.columns.iter().position(|c| c.format.align() == Align::Left).map_or(0, |i| i + 1);
     ws.set_freeze_panes(data, col(left)?)?;
-    ws.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0).set_print_center_horizontally(true);
+    let pages = u16::from(sheet.rows.len() <= ON_ONE_PAGE);
+    ws.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, pages).set_print_center_horizontally(true);
     ws.set_margins(0.5, 0.5, 0.6, 0.6, 0.3, 0.3).set_footer("&C&9第 &P 页，共 &N 页");
     ws.set_repeat_rows(HEADER, data - 1)?.set_print_area(0, 0, notes + 1, col(last)?)?;
     Ok(())
